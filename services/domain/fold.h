@@ -1,0 +1,74 @@
+// Fold, Wants, OnDue, Rows: the pure functions that every reader of the log agrees on (DESIGN: events and fold).
+// They look at events and states only: no clock, no configuration, no key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/life_cycle.h"
+#include "gridloop/store/v1/state.pb.h"
+#include "gridloop/v1/event.pb.h"
+
+namespace gridloop {
+
+using store::v1::NeedState;
+using v1::Event;
+
+inline constexpr uint32_t kRulesEpoch = 1;
+inline constexpr uint32_t kEventMagic = 0x31454C47;  // "GLE1" read as little-endian
+
+// Why an event is void. Stable names stand in timelines.
+enum class Void {
+  kNone,          // applied
+  kVersion,       // not the subject's version + 1
+  kChain,         // prev_digest is not the head's
+  kConflict,      // a second body under the same need id; kept in the state's list
+  kLifeCycle,     // the table does not allow it in this stage
+  kObject,        // names an offer, closing or held decision that is not the open one
+  kClock,         // names a clock that does not run, or is logged before its due time
+  kVerifier,      // the verifier is an executor, co-worker or of an executing organisation
+  kBarred,        // withdrawal is barred, or a binding offer is declined
+  kInvariant,     // would leave an open need without an owner or a running clock
+  kPayload,       // payload and type disagree, or a required field is missing
+};
+std::string_view VoidName(Void reason);  // "version", "chain", …
+
+// A record of the log as a reader meets it.
+struct Located {
+  uint64_t offset = 0;         // in its partition
+  std::string_view digest;     // SHA-256 of the logged bytes, 32 bytes
+};
+
+// Applies `event` to `state` or leaves it unchanged but for the lists of conflicts and voids. `state` is empty
+// (version 0) before the first event. Offsets are recorded, never decided on. Time: O(size of state).
+Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules = LifeCycle::Standard());
+
+// The one immediate reaction that the state calls for.
+enum class Want { kNone, kRoute, kOffer };
+Want Wants(const NeedState& state);
+
+// The next deadline: earliest running clock, ties by kind, then object. Null when the need has ended.
+const store::v1::RunningClock* NextClock(const NeedState& state);
+
+// What a passed deadline calls for: an offer expires, everything else escalates.
+enum class Due { kNone, kExpireOffer, kEscalate };
+Due OnDue(const NeedState& state);
+
+// One index row. Keys are bytes, ordered by memcmp; values are small and hold no personal data.
+struct Row {
+  std::string key;
+  std::string value;
+  auto operator<=>(const Row&) const = default;
+};
+
+// All index rows of a state, sorted by key. Key formats: row_keys.h and docs/formats/rows.md.
+std::vector<Row> Rows(const NeedState& state);
+
+inline bool Ended(const NeedState& state) {
+  return state.stage() == v1::STAGE_CLOSED || state.stage() == v1::STAGE_WITHDRAWN;
+}
+
+}  // namespace gridloop

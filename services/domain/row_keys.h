@@ -1,0 +1,49 @@
+// Keys of the index rows. A key is a one-letter table, then fields separated by 0x00; times and offsets are
+// 8 bytes big-endian so that memcmp orders them. Format: docs/formats/rows.md.
+//
+//   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>".
+//                                        Boxes of an open need: u:owner, u:unit and u:station (once dispatched),
+//                                        k:worker and co-workers (assigned, or suggested while offered), and the alerts.
+//   d <due_us> <subject>                 next deadline of every open need
+//   w <want> <subject>                   wants: want is 'r' (route) or 'o' (offer)
+//   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
+//   h <due_us> <subject>                 held at the centre
+//   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by reporter
+//   g <grid code or community> 0 <type> 0 <subject>                      open needs by place and type
+//   n <number> 0 <subject>               by the number that can be said
+//   a <client> 0 <head_offset> <subject> last change, for a client's watch
+//   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
+//   x <subject>                          has conflicts: in the centre's queue of them
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gridloop::rows {
+
+std::string BigEndian(uint64_t value);
+uint64_t ParseBigEndian(std::string_view eight_bytes);
+
+std::string InboxPrefix(std::string_view box);
+std::string DuePrefix();
+std::string WantPrefix(char want);
+std::string WorkerPrefix(std::string_view worker);
+std::string HeldPrefix();
+std::string ClientPrefix(std::string_view client);
+std::string ReporterPrefix(std::string_view client, std::string_view reporter_ref16);
+std::string PlacePrefix(std::string_view place);
+std::string NumberPrefix(std::string_view number);
+std::string ClientChangePrefix(std::string_view client);
+std::string BoxChangePrefix(std::string_view box);
+std::string ConflictPrefix();
+
+// The subject is always the last 32 bytes ("needs/" + 26 characters).
+std::string_view SubjectOf(std::string_view key);
+// For d, h: the due time; for a, b: the offset: the 8 bytes before the subject.
+uint64_t NumberBeforeSubject(std::string_view key);
+
+inline std::string UnitBox(std::string_view unit) { return "u:" + std::string(unit); }
+inline std::string WorkerBox(std::string_view worker) { return "k:" + std::string(worker); }
+
+}  // namespace gridloop::rows

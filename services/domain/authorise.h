@@ -1,0 +1,27 @@
+// Who may do what with which need. Pure, closed by default, run at the edge and again on every new head.
+#pragma once
+
+#include "domain/error.h"
+#include "gridloop/store/v1/state.pb.h"
+#include "gridloop/v1/access.pb.h"
+#include "gridloop/v1/event.pb.h"
+
+namespace gridloop {
+
+// Does this relation hold? RELATION_ASSIGNED and RELATION_OWN_UNIT as access.proto defines them.
+bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& client,
+             const store::v1::NeedState& state);
+
+// OK if any grant for the actor's role has a relation that holds. Otherwise kPermissionDenied/NOT_YOUR_NEED, or
+// kPermissionDenied/ROLE_NOT_ALLOWED if no grant names the role. A reporter app that asks for a need of another client
+// gets kNotFound/NEED_NOT_FOUND: it must not learn that the need exists.
+Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client,
+                         const store::v1::NeedState& state);
+
+// May this actor see the personal part? RELATION_ASSIGNED, whoever asks.
+bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state);
+
+// A restricted need that the actor is not assigned to shows number and clock only.
+bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state);
+
+}  // namespace gridloop

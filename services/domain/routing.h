@@ -1,0 +1,19 @@
+// Routing: which unit a need goes to, by ordered rules, then coverage at the decision's time. Pure: the same
+// inputs and directory give the same receipt, so any stored receipt can be computed again.
+#pragma once
+
+#include "domain/snapshot.h"
+#include "gridloop/v1/routing.pb.h"
+
+namespace gridloop {
+
+// What routing looks at, taken from a need's state.
+v1::RoutingInputs RoutingInputsOf(const store::v1::NeedState& state, int64_t now_us);
+
+// Decides. receipt.unit is empty when it is held; receipt.mode CONFIRM means unit is a proposal.
+v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inputs);
+
+// Names of the fields in which two receipts differ; empty means the same.
+std::vector<std::string> DifferingFields(const v1::RoutingReceipt& stored, const v1::RoutingReceipt& computed);
+
+}  // namespace gridloop

@@ -1,0 +1,31 @@
+// Personal data: split from a message by the (personal) option, sealed with AES-256-GCM, opened, removed.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+
+#include "domain/error.h"
+#include "gridloop/v1/event.pb.h"
+#include "ports/clock.h"
+#include "ports/keys.h"
+
+namespace gridloop {
+
+// The payload message of an event; null if there is none.
+google::protobuf::Message* MutablePayload(v1::Event* event);
+const google::protobuf::Message* PayloadOf(const v1::Event& event);
+
+// Clears every (personal) field, down into singular messages. True if there was any.
+bool RemovePersonal(google::protobuf::Message* message);
+
+// Moves the personal fields of the event's payload into event.sealed, sets key_id and payload_commitment. The
+// event must have subject and event_id. Without personal fields it does nothing.
+Expected<void> SealEvent(v1::Event* event, const SealingKey& key, IdSource& ids);
+
+// Puts the personal fields back. kNotFound/KEY_FORGOTTEN from the key store passes through; a seal that does not open is
+// kInternal/SEAL_BROKEN; a commitment that does not match likewise.
+Expected<void> OpenEvent(v1::Event* event, KeyStore& keys);
+
+}  // namespace gridloop

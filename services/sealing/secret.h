@@ -1,0 +1,29 @@
+// One deployment secret; all keyed values are derived from it by HKDF.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gridloop {
+
+// Immutable, thread-safe.
+class Secret {
+ public:
+  explicit Secret(std::string_view deployment_secret);  // 32 bytes
+  // 16 bytes over the request without request_id, etag, purpose and unknown fields, in canonical form.
+  std::string BodyMac(const google::protobuf::Message& request) const;
+  // 16 bytes: keyed pseudonym of a reporter of a client.
+  std::string ReporterRef(std::string_view client, std::string_view reference) const;
+  // Opaque, base64url; bound to the query (method, parent, filters, principal's client or unit).
+  std::string PageToken(std::string_view query, std::string_view after) const;
+  // Empty token gives an empty key; a foreign or damaged one nothing.
+  std::optional<std::string> ParsePageToken(std::string_view query, std::string_view token) const;
+
+ private:
+  std::string mac_key_, reference_key_, page_key_;
+};
+
+}  // namespace gridloop

@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <charconv>
+
+#include "commands/command.h"
+#include "sealing/ids.h"
+
+namespace gridloop {
+namespace {
+
+// Code points of valid UTF-8 (RFC 3629), or nothing.
+std::optional<int> CountCharacters(std::string_view text) {
+  int count = 0;
+  for (size_t i = 0; i < text.size(); ++count) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    size_t size = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    if (size == 0 || i + size > text.size()) return std::nullopt;
+    for (size_t k = 1; k < size; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return std::nullopt;
+    }
+    auto second = size > 1 ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
+        (lead == 0xF4 && second > 0x8F)) {
+      return std::nullopt;
+    }
+    i += size;
+  }
+  return count;
+}
+
+}  // namespace
+
+void CheckName(std::string_view name, std::vector<FieldViolation>* violations) {
+  if (!IsNeedName(name)) {
+    violations->push_back({"name", "must be needs/ and 26 characters of a-z and 2-7, as SubmitNeed or a list gave it"});
+  }
+}
+
+void CheckRequestId(std::string_view request_id, std::vector<FieldViolation>* violations) {
+  bool good = !request_id.empty() && request_id.size() <= 64 && std::ranges::all_of(request_id, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+  if (!good) {
+    violations->push_back({"request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ -; choose one for each request and send the same on every retry"});
+  }
+}
+
+void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters,
+               std::vector<FieldViolation>* violations) {
+  std::optional<int> count = CountCharacters(text);
+  if (!count) {
+    violations->push_back({std::string(field), "must be UTF-8"});
+  } else if (*count < min_characters) {
+    violations->push_back({std::string(field), "is required"});
+  } else if (*count > max_characters) {
+    violations->push_back({std::string(field), "has " + std::to_string(*count) + " characters; at most " +
+                                                   std::to_string(max_characters) + " are taken: shorten it"});
+  }
+}
+
+Expected<std::string> CheckObjectId(std::string_view field, std::string_view id) {
+  if (auto bytes = ParseBase32(id)) return *bytes;
+  return std::unexpected(*Refuse({{std::string(field), "must be the 26 characters that the need shows"}}));
+}
+
+std::optional<Error> Refuse(std::vector<FieldViolation> violations) {
+  if (violations.empty()) return std::nullopt;
+  Error error;
+  error.code = Code::kInvalidArgument;
+  error.reason = "INVALID_FIELDS";
+  error.message = std::to_string(violations.size()) + (violations.size() == 1 ? " field is" : " fields are") + " wrong: " +
+                  violations.front().field + " " + violations.front().description;
+  error.message_zh = "有 " + std::to_string(violations.size()) + " 项填写有误，请改正后再提交。";
+  error.fields = std::move(violations);
+  return error;
+}
+
+}  // namespace gridloop

@@ -1,0 +1,276 @@
+#include "commands/command.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "domain/authorise.h"
+#include "sealing/ids.h"
+#include "sealing/seal.h"
+
+namespace gridloop {
+namespace {
+
+constexpr std::string_view kNoLifeCycleZh = "当前阶段不能这样操作，请刷新后再看。";
+
+std::string StageWord(v1::Stage stage) { return v1::Stage_Name(stage).substr(std::string_view("STAGE_").size()); }
+
+v1::CommandOutcome Outcome(const Verdict& verdict) {
+  v1::CommandOutcome outcome;
+  const NeedState& state = *verdict.state;
+  outcome.set_name(state.subject());
+  outcome.set_version(verdict.version);
+  outcome.set_etag(std::to_string(state.version()));
+  outcome.set_position(ToText(verdict.position));
+  outcome.set_event(Base32(verdict.event_id));
+  outcome.set_replayed(verdict.replayed);
+  outcome.set_stage(state.stage());
+  return outcome;
+}
+
+// What is shared between the steps of one command.
+struct Running {
+  World& world;
+  Caller caller;
+  Command command;
+  std::string event_id;
+  std::string body_mac;
+  std::shared_ptr<const Snapshot> snapshot;
+  Callback<Expected<v1::CommandOutcome>> reply;
+  std::atomic<bool> late = false;
+};
+
+Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) {
+  const Caller& caller = running.caller;
+  if (auto allowed = Authorise(caller.access, caller.actor, caller.client, head); !allowed) {
+    return std::unexpected(allowed.error());
+  }
+  if (!LifeCycle::Standard().Allows(head.stage(), running.command.event.type())) {
+    Error error;
+    error.code = Code::kFailedPrecondition;
+    error.reason = Ended(head) ? "NEED_ENDED" : "WRONG_STAGE";
+    error.message = "The need is " + StageWord(head.stage()) + "; " + running.command.verb + " is not possible there. Get the need and look at its stage.";
+    error.message_zh = kNoLifeCycleZh;
+    error.metadata = {{"stage", StageWord(head.stage())}, {"version", std::to_string(head.version())}};
+    return std::unexpected(std::move(error));
+  }
+  Event event = running.command.event;
+  if (running.command.decide) {
+    if (auto good = running.command.decide(head, running.snapshot.get(), now_us, event); !good) {
+      return std::unexpected(good.error());
+    }
+  }
+  if (event.has_offer_accepted()) running.late = event.offer_accepted().late();
+  return event;
+}
+
+}  // namespace
+
+Snapshots::Snapshots(DirectoryStore& store) : store_(store) {
+  watch_ = store_.Watch([this] { Reload(); });
+  Reload();
+}
+
+std::shared_ptr<const Snapshot> Snapshots::Active() const {
+  std::lock_guard lock(mutex_);
+  return active_;
+}
+
+Expected<std::shared_ptr<const Snapshot>> Snapshots::Load(const store::v1::ActiveHashes& hashes) const {
+  auto active = Active();
+  if (active && active->hashes().directory_hash() == hashes.directory_hash() &&
+      active->hashes().policy_hash() == hashes.policy_hash() && active->hashes().calendar_hash() == hashes.calendar_hash()) {
+    return active;
+  }
+  auto directory_blob = store_.Get(hashes.directory_hash());
+  if (!directory_blob) return std::unexpected(directory_blob.error());
+  auto policy_blob = store_.Get(hashes.policy_hash());
+  if (!policy_blob) return std::unexpected(policy_blob.error());
+  auto calendar_blob = store_.Get(hashes.calendar_hash());
+  if (!calendar_blob) return std::unexpected(calendar_blob.error());
+  v1::Directory directory;
+  v1::Policy policy;
+  v1::Calendar calendar;
+  if (!directory.ParseFromString(*directory_blob) || !policy.ParseFromString(*policy_blob) ||
+      !calendar.ParseFromString(*calendar_blob)) {
+    return Fail(Code::kInternal, "BLOB_BROKEN", "A stored directory does not parse: restore the data directory from a copy.");
+  }
+  return Snapshot::Make(std::move(directory), std::move(policy), std::move(calendar), hashes);
+}
+
+void Snapshots::Reload() {
+  auto hashes = store_.Active();
+  if (!hashes) return;
+  auto loaded = Load(*hashes);
+  if (!loaded) return;  // the former one stays; Activate is only called with blobs that were put and parsed
+  std::lock_guard lock(mutex_);
+  active_ = *loaded;
+}
+
+void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event) {
+  *event->mutable_actor() = caller.actor;
+  event->mutable_actor()->clear_organisation();
+  event->set_client(caller.client);
+  event->set_trace(caller.trace);
+  if (snapshot == nullptr) return;
+  if (const v1::Worker* worker = snapshot->FindWorker(caller.actor.worker()); worker != nullptr) {
+    event->mutable_actor()->set_organisation(worker->organisation());
+  }
+  event->set_directory_hash(snapshot->hashes().directory_hash());
+  event->set_policy_hash(snapshot->hashes().policy_hash());
+  event->set_calendar_hash(snapshot->hashes().calendar_hash());
+}
+
+void Execute(World& world, const Caller& caller, Command command, Callback<Expected<v1::CommandOutcome>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckName(command.name, &violations);
+  CheckRequestId(command.request_id, &violations);
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(*refused));
+
+  std::string event_id = EventIdFor(command.name, caller.actor.principal(), command.request_id, command.verb);
+  std::string body_mac = world.secret.BodyMac(*command.request);
+  command.request = nullptr;
+  auto running = std::make_shared<Running>(world, caller, std::move(command), std::move(event_id), std::move(body_mac),
+                                           world.snapshots.Active(), std::move(reply));
+  world.view.Get(running->command.name, std::nullopt, [running](Expected<std::shared_ptr<const NeedState>> found) {
+    if (!found) return running->reply(std::unexpected(found.error()));
+    const Caller& who = running->caller;
+    // Also before sealing: a caller who may not touch the need costs no cryptography and learns nothing from it.
+    if (auto allowed = Authorise(who.access, who.actor, who.client, **found); !allowed) {
+      return running->reply(std::unexpected(allowed.error()));
+    }
+    Event& event = running->command.event;
+    event.set_subject(running->command.name);
+    event.set_event_id(running->event_id);
+    event.set_body_mac(running->body_mac);
+    event.set_request_id(running->command.request_id);
+    FillEnvelope(who, running->snapshot.get(), &event);
+    const auto& key_ids = (*found)->key_ids();
+    auto key = key_ids.empty() ? running->world.keys.Take() : running->world.keys.Get(*key_ids.rbegin());
+    if (!key) return running->reply(std::unexpected(key.error()));
+    if (auto sealed = SealEvent(&event, *key, running->world.ids); !sealed) {
+      return running->reply(std::unexpected(sealed.error()));
+    }
+    std::optional<std::string> etag;
+    if (!running->command.etag.empty()) etag = running->command.etag;
+    running->world.ledger.Decide(
+        running->command.name, running->event_id, running->body_mac, std::move(etag),
+        [running](const NeedState& head, int64_t now_us) { return Decide(*running, head, now_us); }, who.deadline_us,
+        [running](Expected<Verdict> verdict) {
+          if (!verdict) return running->reply(std::unexpected(verdict.error()));
+          v1::CommandOutcome outcome = Outcome(*verdict);
+          outcome.set_late(running->late);
+          running->reply(std::move(outcome));
+        });
+  });
+}
+
+void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind,
+           const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
+           Callback<Expected<Verdict>> done) {
+  Caller caller;
+  caller.actor.set_principal(principal);
+  caller.actor.set_role(v1::ROLE_SYSTEM);
+  auto snapshot = world.snapshots.Active();
+  std::string event_id = ReactionIdFor(subject, head_event_id, kind);
+  auto decide = [=, make = std::move(make)](const NeedState& head, int64_t now_us) -> Expected<Event> {
+    auto event = make(head, now_us);
+    if (!event) return event;
+    event->set_subject(subject);
+    event->set_event_id(event_id);
+    FillEnvelope(caller, snapshot.get(), &*event);
+    return event;
+  };
+  world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0, std::move(done));
+}
+
+google::protobuf::Timestamp ToTimestamp(int64_t us) {
+  google::protobuf::Timestamp time;
+  int64_t seconds = us / 1'000'000;
+  int64_t rest = us % 1'000'000;
+  if (rest < 0) {
+    --seconds;
+    rest += 1'000'000;
+  }
+  time.set_seconds(seconds);
+  time.set_nanos(static_cast<int32_t>(rest * 1000));
+  return time;
+}
+
+int64_t FromTimestamp(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1000; }
+
+v1::Deadline ToDeadline(const store::v1::RunningClock& clock) {
+  v1::Deadline deadline;
+  deadline.set_kind(clock.start().kind());
+  deadline.set_object(Base32(clock.object()));
+  *deadline.mutable_start_time() = ToTimestamp(clock.started_us());
+  *deadline.mutable_due_time() = ToTimestamp(clock.start().due_us());
+  deadline.set_rule(clock.start().rule());
+  if (clock.start().has_limit()) *deadline.mutable_limit() = clock.start().limit();
+  deadline.set_provisional(clock.start().provisional());
+  return deadline;
+}
+
+v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
+  v1::Need need;
+  need.set_name(state.subject());
+  need.set_number(state.number());
+  need.set_etag(std::to_string(state.version()));
+  need.set_position(ToText({0, state.head_offset()}));
+  need.set_restricted(state.restricted());
+  std::vector<const store::v1::RunningClock*> clocks;
+  for (const auto& clock : state.clocks()) clocks.push_back(&clock);
+  std::ranges::stable_sort(clocks, {}, [](const auto* clock) { return std::pair(clock->start().due_us(), clock->start().kind()); });
+  for (const auto* clock : clocks) *need.add_deadlines() = ToDeadline(*clock);
+  if (MustCut(actor, state)) return need;  // number and clock only
+
+  auto unit_name = [](const std::string& id) { return id.empty() ? std::string() : "units/" + id; };
+  auto worker_name = [](const std::string& id) { return id.empty() ? std::string() : "workers/" + id; };
+  need.set_stage(state.stage());
+  need.set_urgency(state.urgency());
+  need.set_owner(unit_name(state.owner()));
+  need.set_unit(unit_name(state.unit()));
+  need.set_station(unit_name(state.station()));
+  need.set_worker(worker_name(state.worker()));
+  for (const auto& worker : state.co_workers()) need.add_co_workers(worker_name(worker));
+  if (state.has_offer()) {
+    v1::Offer& offer = *need.mutable_offer();
+    offer.set_id(Base32(state.offer().event_id()));
+    offer.set_unit(unit_name(state.offer().unit()));
+    offer.set_suggested_worker(worker_name(state.offer().worker()));
+    offer.set_binding(state.offer().binding());
+    offer.set_direct_accept(state.offer().direct_accept());
+    *offer.mutable_expire_time() = ToTimestamp(state.offer().due_us());
+  }
+  v1::Report& report = *need.mutable_report();
+  report.mutable_location()->set_grid_code(state.grid_code());
+  report.mutable_location()->set_institution(state.institution());
+  report.set_source(state.source());
+  report.set_reported_urgency(state.reported_urgency());
+  report.set_type(state.type());
+  *report.mutable_categories() = state.categories();
+  *report.mutable_dangers() = state.dangers();
+  report.set_restricted(state.restricted());
+  report.set_self_accept(state.self_accept());
+  need.set_grade(state.grade());
+  need.set_casework(state.casework());
+  need.set_bounces(static_cast<int32_t>(state.bounces()));
+  need.set_escalation_level(static_cast<int32_t>(state.escalation_level()));
+  need.set_urgings(static_cast<int32_t>(state.urgings()));
+  if (!state.closing_event_id().empty()) need.set_closing(Base32(state.closing_event_id()));
+  need.set_held_reason(state.held_reason());
+  need.set_proposed_unit(unit_name(state.proposed_unit()));
+  if (!state.held_event_id().empty()) need.set_held(Base32(state.held_event_id()));
+  *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
+  if (state.ended_us() != 0) *need.mutable_end_time() = ToTimestamp(state.ended_us());
+  need.set_closing_reason(state.closing_reason());
+  need.set_grid_code(state.grid_code());
+  need.set_community(state.community());
+  need.set_conflicts(static_cast<int32_t>(state.conflict_count()));
+  for (const auto& alert : state.alerts()) {
+    need.add_alerted(alert.unit().empty() ? worker_name(alert.worker()) : unit_name(alert.unit()));
+  }
+  return need;
+}
+
+}  // namespace gridloop

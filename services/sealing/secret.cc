@@ -1,0 +1,82 @@
+#include "sealing/secret.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <memory>
+
+#include "sealing/digest.h"
+#include "sealing/ids.h"
+
+namespace gridloop {
+namespace {
+
+constexpr size_t kMacBytes = 16;
+
+// Deterministic within one build is not enough for a MAC that outlives it, but our messages hold no maps, and without
+// maps and unknown fields protobuf's deterministic form is field order, which the wire format pins down.
+std::string Canonical(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+}  // namespace
+
+Secret::Secret(std::string_view deployment_secret)
+    : mac_key_(Hkdf(deployment_secret, "gridloop/body-mac/1")),
+      reference_key_(Hkdf(deployment_secret, "gridloop/reference/1")),
+      page_key_(Hkdf(deployment_secret, "gridloop/page/1")) {}
+
+std::string Secret::BodyMac(const google::protobuf::Message& request) const {
+  std::unique_ptr<google::protobuf::Message> body(request.New());
+  body->CopyFrom(request);
+  body->DiscardUnknownFields();
+  for (const char* name : {"request_id", "etag", "purpose"}) {
+    if (const auto* field = body->GetDescriptor()->FindFieldByName(name)) body->GetReflection()->ClearField(body.get(), field);
+  }
+  std::string mac = HmacSha256(mac_key_, std::string(request.GetDescriptor()->full_name()) + '\0' + Canonical(*body));
+  mac.resize(kMacBytes);
+  return mac;
+}
+
+std::string Secret::ReporterRef(std::string_view client, std::string_view reference) const {
+  return HmacSha256(reference_key_, LabelledSha256("gridloop/reporter/1", {client, reference})).substr(0, kMacBytes);
+}
+
+std::string Secret::PageToken(std::string_view query, std::string_view after) const {
+  if (after.empty()) return {};
+  std::string mac = HmacSha256(page_key_, LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
+  return Base32(mac + std::string(after));
+}
+
+std::optional<std::string> Secret::ParsePageToken(std::string_view query, std::string_view token) const {
+  if (token.empty()) return std::string();
+  if (token.size() > 1024) return std::nullopt;
+  // Base32 of any length; ids have their own, stricter parser.
+  static constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  std::string bytes;
+  uint32_t buffer = 0;
+  int bits = 0;
+  for (char c : token) {
+    size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    buffer = (buffer << 5) | static_cast<uint32_t>(value);
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes.push_back(static_cast<char>((buffer >> bits) & 0xFF));
+    }
+  }
+  if (bytes.size() <= kMacBytes) return std::nullopt;
+  std::string after = bytes.substr(kMacBytes);
+  std::string mac = HmacSha256(page_key_, LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
+  if (!EqualInConstantTime(mac, std::string_view(bytes).substr(0, kMacBytes))) return std::nullopt;
+  return after;
+}
+
+}  // namespace gridloop

@@ -1,0 +1,53 @@
+#include "sealing/secret.h"
+
+#include <gtest/gtest.h>
+
+#include "gridloop/v1/assignment_service.pb.h"
+#include "sealing/digest.h"
+
+namespace gridloop {
+namespace {
+
+const std::string kSecret(32, 's');
+
+TEST(Digest, HkdfIsRfc5869WithAnEmptySalt) {
+  // RFC 5869, test case 3 (SHA-256, zero-length salt and info), first 32 bytes.
+  EXPECT_EQ(Hex(Hkdf(std::string(22, '\x0b'), "")), "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+}
+
+TEST(Secret, BodyMacLooksAtTheBodyAndNotAtIdOrEtag) {
+  Secret secret(kSecret);
+  v1::AddNoteRequest request;
+  request.set_name("needs/a");
+  request.set_text("note");
+  std::string mac = secret.BodyMac(request);
+  EXPECT_EQ(mac.size(), 16U);
+  request.set_request_id("other");
+  request.set_etag("7");
+  EXPECT_EQ(secret.BodyMac(request), mac);
+  request.set_text("another note");
+  EXPECT_NE(secret.BodyMac(request), mac);
+  EXPECT_NE(Secret(std::string(32, 't')).BodyMac(request), secret.BodyMac(request));
+}
+
+TEST(Secret, BodyMacTellsMessagesOfTheSameShapeApart) {
+  Secret secret(kSecret);
+  v1::EscalateNeedRequest escalate;
+  v1::AddNoteRequest note;
+  EXPECT_NE(secret.BodyMac(escalate), secret.BodyMac(note));
+}
+
+TEST(Secret, PageTokensSurviveARestartAndAreBoundToTheirQuery) {
+  std::string token = Secret(kSecret).PageToken("ListInbox units/s01", std::string("key\0with zero", 13));
+  Secret restarted(kSecret);
+  EXPECT_EQ(restarted.ParsePageToken("ListInbox units/s01", token), std::string("key\0with zero", 13));
+  EXPECT_EQ(restarted.ParsePageToken("ListInbox units/s01", ""), "");
+  EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s02", token));
+  EXPECT_FALSE(Secret(std::string(32, 't')).ParsePageToken("ListInbox units/s01", token));
+  EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", "abc"));
+  EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", token + "%"));
+  EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", std::string(100000, 'a')));
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -19,6 +19,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "gridloop/store/v1/state.pb.h"
 
 namespace gridloop::rows {
 
@@ -42,6 +45,9 @@ std::string ConflictPrefix();
 std::string_view SubjectOf(std::string_view key);
 // For d, h: the due time; for a, b: the offset: the 8 bytes before the subject.
 uint64_t NumberBeforeSubject(std::string_view key);
+
+// The boxes that show an open need now, sorted; none when it has ended.
+std::vector<std::string> BoxesOf(const store::v1::NeedState& state);
 
 inline std::string UnitBox(std::string_view unit) { return "u:" + std::string(unit); }
 inline std::string WorkerBox(std::string_view worker) { return "k:" + std::string(worker); }

@@ -1,0 +1,78 @@
+#include "domain/authorise.h"
+
+#include <algorithm>
+
+namespace gridloop {
+namespace {
+
+bool BeforeAcceptance(const store::v1::NeedState& state) {
+  switch (state.stage()) {
+    case v1::STAGE_SUBMITTED:
+    case v1::STAGE_HELD:
+    case v1::STAGE_DISPATCHED:
+    case v1::STAGE_OFFERED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsCentreStaff(const v1::Actor& actor) {
+  return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER;
+}
+
+bool OwnUnit(const v1::Actor& actor, const store::v1::NeedState& state) {
+  if (actor.unit().empty()) return false;
+  if (actor.unit() == state.owner() || actor.unit() == state.unit() || actor.unit() == state.station()) return true;
+  if (IsCentreStaff(actor) && actor.unit() == state.center()) return true;
+  return std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.unit() == actor.unit(); });
+}
+
+bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
+  const std::string& worker = actor.worker();
+  if (!worker.empty()) {
+    if (worker == state.worker() || std::ranges::find(state.co_workers(), worker) != state.co_workers().end()) return true;
+    bool alerted = std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
+    if (alerted || worker == state.offer().worker()) return true;
+  }
+  if (!BeforeAcceptance(state)) return false;
+  if (IsCentreStaff(actor)) return actor.unit() == state.center() || state.center() == "center";
+  return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() &&
+         (actor.unit() == state.unit() || actor.unit() == state.station());
+}
+
+}  // namespace
+
+bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
+  switch (relation) {
+    case v1::RELATION_ANY: return true;
+    case v1::RELATION_OWN_REPORT: return !client.empty() && client == state.client();
+    case v1::RELATION_OWN_UNIT: return OwnUnit(actor, state);
+    case v1::RELATION_ASSIGNED: return Assigned(actor, state);
+    default: return false;
+  }
+}
+
+Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client,
+                         const store::v1::NeedState& state) {
+  bool role_named = false;
+  for (const auto& grant : access.grants()) {
+    if (grant.role() != actor.role() || actor.role() == v1::ROLE_UNSPECIFIED) continue;
+    role_named = true;
+    if (Related(grant.relation(), actor, client, state)) return {};
+  }
+  if (!role_named) {
+    return Fail(Code::kPermissionDenied, "ROLE_NOT_ALLOWED", "This role may not call this; ask for a credential that may.", "您的角色不能进行此操作。");
+  }
+  if (actor.role() == v1::ROLE_REPORTER_APP) {
+    return Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need among this client's reports.", "没有找到这件需求。");
+  }
+  return Fail(Code::kPermissionDenied, "NOT_YOUR_NEED",
+              "This need belongs to another unit or worker; ask its station or the centre.", "这件需求不属于您的单位或未指派给您。");
+}
+
+bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }
+
+bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) { return state.restricted() && !Assigned(actor, state); }
+
+}  // namespace gridloop

@@ -1,0 +1,104 @@
+#include "domain/life_cycle.h"
+
+#include <initializer_list>
+
+namespace gridloop {
+namespace {
+
+using namespace v1;  // the rows below read as words
+
+constexpr std::initializer_list<Stage> kBeforeAcceptance = {STAGE_SUBMITTED, STAGE_HELD, STAGE_DISPATCHED, STAGE_OFFERED};
+constexpr std::initializer_list<Stage> kWorking = {STAGE_ACCEPTED, STAGE_ASSIGNED,   STAGE_ASSESSED, STAGE_GRADED,
+                                                   STAGE_PLANNED,  STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
+constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,       STAGE_DISPATCHED, STAGE_OFFERED,
+                                                STAGE_ACCEPTED,  STAGE_ASSIGNED,   STAGE_ASSESSED,   STAGE_GRADED,
+                                                STAGE_PLANNED,   STAGE_IN_SERVICE, STAGE_FOLLOW_UP,  STAGE_EVALUATED};
+
+LifeCycle MakeStandard() {
+  LifeCycle table;
+  auto to = [&table](std::initializer_list<Stage> from, EventType type, Stage next) {
+    for (Stage stage : from) table.At(stage, type) = {Cell::Next::kTo, next};
+  };
+  auto same = [&table](std::initializer_list<Stage> from, EventType type) {
+    for (Stage stage : from) table.At(stage, type) = {Cell::Next::kSame, STAGE_UNSPECIFIED};
+  };
+  // The road, in order.
+  to({STAGE_UNSPECIFIED}, EVENT_TYPE_SUBMITTED, STAGE_SUBMITTED);
+  to({STAGE_SUBMITTED, STAGE_HELD}, EVENT_TYPE_DISPATCHED, STAGE_DISPATCHED);
+  to({STAGE_SUBMITTED}, EVENT_TYPE_HELD, STAGE_HELD);
+  to({STAGE_DISPATCHED}, EVENT_TYPE_OFFERED, STAGE_OFFERED);
+  to({STAGE_OFFERED}, EVENT_TYPE_OFFER_ACCEPTED, STAGE_ACCEPTED);
+  to({STAGE_OFFERED}, EVENT_TYPE_OFFER_DECLINED, STAGE_SUBMITTED);  // routed again, without that unit
+  to({STAGE_OFFERED}, EVENT_TYPE_OFFER_EXPIRED, STAGE_SUBMITTED);
+  to({STAGE_ACCEPTED}, EVENT_TYPE_WORKER_ASSIGNED, STAGE_ASSIGNED);
+  same({STAGE_ASSIGNED, STAGE_ASSESSED, STAGE_GRADED, STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP}, EVENT_TYPE_WORKER_ASSIGNED);
+  to({STAGE_ACCEPTED, STAGE_ASSIGNED}, EVENT_TYPE_ANSWERED, STAGE_CLOSED);
+  to({STAGE_ASSIGNED}, EVENT_TYPE_ASSESSED, STAGE_ASSESSED);  // fold goes on to PLANNED when it is no casework
+  to({STAGE_ASSESSED}, EVENT_TYPE_GRADED, STAGE_GRADED);
+  to({STAGE_GRADED}, EVENT_TYPE_PLANNED, STAGE_PLANNED);
+  to({STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP}, EVENT_TYPE_SERVICE_RECORDED, STAGE_IN_SERVICE);
+  to({STAGE_IN_SERVICE, STAGE_FOLLOW_UP}, EVENT_TYPE_FOLLOW_UP_RECORDED, STAGE_FOLLOW_UP);
+  to(kWorking, EVENT_TYPE_CLOSING_REQUESTED, STAGE_EVALUATED);
+  table.At(STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED) = {Cell::Next::kBefore, STAGE_CLOSED};
+  // Beside the road.
+  to(kBeforeAcceptance, EVENT_TYPE_WITHDRAWN, STAGE_WITHDRAWN);
+  to(kOpen, EVENT_TYPE_RECALLED, STAGE_HELD);
+  same(kOpen, EVENT_TYPE_EMERGENCY_RECORDED);
+  same(kOpen, EVENT_TYPE_NOTE_ADDED);
+  same(kOpen, EVENT_TYPE_ESCALATED);
+  same(kOpen, EVENT_TYPE_URGED);
+  return table;
+}
+
+}  // namespace
+
+const LifeCycle& LifeCycle::Standard() {
+  static const LifeCycle table = MakeStandard();
+  return table;
+}
+
+const std::vector<ClockKind>& StoppedClocks(EventType type) {
+  static const std::vector<ClockKind> none;
+  static const std::vector<ClockKind> centre = {CLOCK_KIND_CENTER};
+  static const std::vector<ClockKind> routing = {CLOCK_KIND_ROUTING};
+  static const std::vector<ClockKind> offered = {CLOCK_KIND_ROUTING, CLOCK_KIND_CENTER};
+  static const std::vector<ClockKind> accepted = {CLOCK_KIND_OFFER, CLOCK_KIND_ACCEPTANCE};
+  static const std::vector<ClockKind> offer = {CLOCK_KIND_OFFER};
+  static const std::vector<ClockKind> assigned = {CLOCK_KIND_ASSIGNMENT};
+  static const std::vector<ClockKind> assessed = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT};
+  static const std::vector<ClockKind> graded = {CLOCK_KIND_GRADING};
+  static const std::vector<ClockKind> planned = {CLOCK_KIND_PLANNING};
+  static const std::vector<ClockKind> served = {CLOCK_KIND_SERVICE};
+  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING,
+                                                   CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE};
+  static const std::vector<ClockKind> verified = {CLOCK_KIND_VERIFICATION};
+  // A recall stops the work, never the promises that run since the first dispatch.
+  static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING,  CLOCK_KIND_OFFER,   CLOCK_KIND_CENTER,
+                                                  CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
+                                                  CLOCK_KIND_SERVICE,  CLOCK_KIND_VERIFICATION};
+  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,  CLOCK_KIND_ACCEPTANCE,
+                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
+                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE};
+  switch (type) {
+    case EVENT_TYPE_DISPATCHED: return centre;
+    case EVENT_TYPE_HELD: return routing;
+    case EVENT_TYPE_OFFERED: return offered;
+    case EVENT_TYPE_OFFER_ACCEPTED: return accepted;
+    case EVENT_TYPE_OFFER_DECLINED:
+    case EVENT_TYPE_OFFER_EXPIRED: return offer;
+    case EVENT_TYPE_WORKER_ASSIGNED: return assigned;
+    case EVENT_TYPE_ASSESSED: return assessed;
+    case EVENT_TYPE_GRADED: return graded;
+    case EVENT_TYPE_PLANNED: return planned;
+    case EVENT_TYPE_SERVICE_RECORDED:
+    case EVENT_TYPE_FOLLOW_UP_RECORDED: return served;
+    case EVENT_TYPE_CLOSING_REQUESTED: return requested;
+    case EVENT_TYPE_CLOSING_VERIFIED: return verified;
+    case EVENT_TYPE_RECALLED: return recalled;
+    case EVENT_TYPE_ANSWERED:
+    case EVENT_TYPE_WITHDRAWN: return all;
+    default: return none;
+  }
+}
+
+}  // namespace gridloop

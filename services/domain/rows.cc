@@ -1,0 +1,99 @@
+#include <algorithm>
+#include <set>
+
+#include "domain/fold.h"
+#include "domain/row_keys.h"
+
+namespace gridloop {
+namespace rows {
+namespace {
+
+constexpr size_t kSubjectBytes = 32;
+const std::string kZero(1, '\0');
+
+}  // namespace
+
+std::string BigEndian(uint64_t value) {
+  std::string bytes(8, '\0');
+  for (int i = 7; i >= 0; --i, value >>= 8) bytes[static_cast<size_t>(i)] = static_cast<char>(value & 0xFF);
+  return bytes;
+}
+
+uint64_t ParseBigEndian(std::string_view eight_bytes) {
+  uint64_t value = 0;
+  for (char c : eight_bytes.substr(0, 8)) value = (value << 8) | static_cast<unsigned char>(c);
+  return value;
+}
+
+std::string InboxPrefix(std::string_view box) { return "i" + std::string(box) + kZero; }
+std::string DuePrefix() { return "d"; }
+std::string WantPrefix(char want) { return std::string("w") + want; }
+std::string WorkerPrefix(std::string_view worker) { return "k" + std::string(worker) + kZero; }
+std::string HeldPrefix() { return "h"; }
+std::string ClientPrefix(std::string_view client) { return "r" + std::string(client) + kZero; }
+std::string ReporterPrefix(std::string_view client, std::string_view reporter_ref16) {
+  return ClientPrefix(client) + std::string(reporter_ref16);
+}
+std::string PlacePrefix(std::string_view place) { return "g" + std::string(place) + kZero; }
+std::string NumberPrefix(std::string_view number) { return "n" + std::string(number) + kZero; }
+std::string ClientChangePrefix(std::string_view client) { return "a" + std::string(client) + kZero; }
+std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
+std::string ConflictPrefix() { return "x"; }
+
+std::string_view SubjectOf(std::string_view key) {
+  return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes);
+}
+
+uint64_t NumberBeforeSubject(std::string_view key) {
+  return key.size() < kSubjectBytes + 8 ? 0 : ParseBigEndian(key.substr(key.size() - kSubjectBytes - 8, 8));
+}
+
+std::vector<std::string> BoxesOf(const NeedState& state) {
+  if (Ended(state)) return {};
+  std::set<std::string> boxes;
+  for (const std::string& unit : {state.owner(), state.unit(), state.station()}) {
+    if (!unit.empty()) boxes.insert(UnitBox(unit));
+  }
+  if (!state.worker().empty()) boxes.insert(WorkerBox(state.worker()));
+  for (const auto& worker : state.co_workers()) boxes.insert(WorkerBox(worker));
+  if (!state.offer().worker().empty()) boxes.insert(WorkerBox(state.offer().worker()));
+  for (const auto& alert : state.alerts()) {
+    boxes.insert(alert.unit().empty() ? WorkerBox(alert.worker()) : UnitBox(alert.unit()));
+  }
+  return {boxes.begin(), boxes.end()};
+}
+
+}  // namespace rows
+
+std::vector<Row> Rows(const NeedState& state) {
+  std::vector<Row> all;
+  if (state.version() == 0) return all;
+  const std::string& subject = state.subject();
+  auto add = [&all](std::string key) { all.push_back({std::move(key), {}}); };
+  std::string head = rows::BigEndian(state.head_offset());
+  add(rows::ReporterPrefix(state.client(), state.reporter_ref()) +
+      rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+  add(rows::NumberPrefix(state.number()) + subject);
+  add(rows::ClientChangePrefix(state.client()) + head + subject);
+  for (const auto& box : state.boxes_seen()) add(rows::BoxChangePrefix(box) + head + subject);
+  if (state.conflict_count() > 0) add(rows::ConflictPrefix() + subject);
+  if (const auto* next = NextClock(state); next != nullptr) {
+    std::string due = rows::BigEndian(static_cast<uint64_t>(next->start().due_us()));
+    add(rows::DuePrefix() + due + subject);
+    for (const auto& box : rows::BoxesOf(state)) add(rows::InboxPrefix(box) + due + subject);
+    if (state.stage() == v1::STAGE_HELD) add(rows::HeldPrefix() + due + subject);
+    const std::string& place = state.grid_code().empty() ? state.community() : state.grid_code();
+    if (!place.empty()) add(rows::PlacePrefix(place) + state.type() + '\0' + subject);
+    if (!state.worker().empty()) add(rows::WorkerPrefix(state.worker()) + subject);
+    for (const auto& worker : state.co_workers()) {
+      if (worker != state.worker()) add(rows::WorkerPrefix(worker) + subject);
+    }
+  }
+  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : 'o') + subject);
+  std::ranges::sort(all);
+  auto last = std::ranges::unique(all);
+  all.erase(last.begin(), last.end());
+  return all;
+}
+
+}  // namespace gridloop

@@ -1,0 +1,600 @@
+#include "adapters/committer/committer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "domain/row_keys.h"
+#include "sealing/digest.h"
+
+namespace gridloop {
+namespace {
+
+constexpr uint32_t kViewSchema = 1;
+constexpr int64_t kQueueFullRetryUs = 50'000;
+constexpr int kFoldBatch = 2'000;
+
+// Ours if it starts with field 1 and the letters GLE1 (docs/formats/event.md).
+bool IsOurs(std::string_view value) { return value.starts_with(std::string_view("\x0DGLE1", 5)); }
+
+Error LedgerFailed(const std::string& why) {
+  Error error;
+  error.code = Code::kUnavailable;
+  error.reason = "LEDGER_FAILED";
+  error.message = "The ledger takes nothing any more: " + why + " Mend the disk and restart; what was acknowledged is kept.";
+  error.message_zh = "系统暂时不能受理，请稍后重试或电话联系中心。";
+  error.retry_after_us = 30'000'000;
+  return error;
+}
+
+Error NotFound() {
+  return Error{Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt};
+}
+
+}  // namespace
+
+struct Committer::Watcher {
+  std::string prefix;
+  std::function<void()> wake;
+  std::mutex mutex;  // held while waking, so that cancelling waits for a wake that runs
+  bool cancelled = false;
+};
+
+// Pulls by itself, so a slow handler slows only itself.
+struct Committer::Subscriber {
+  Committer* committer = nullptr;
+  Handler handler;
+  uint64_t next = 0;
+  std::mutex mutex;
+  std::condition_variable wake;
+  uint64_t end = 0;
+  bool cancelled = false;
+  std::thread thread;
+
+  void Run() {
+    while (true) {
+      {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, [this] { return cancelled || next < end; });
+        if (cancelled) return;
+      }
+      auto records = committer->ReadFrom({0, next}, 256);
+      if (!records || records->empty()) return;
+      next = records->back().position.offset + 1;
+      handler(*records);
+    }
+  }
+};
+
+struct Committer::Batch {
+  std::unordered_map<std::string, std::shared_ptr<const NeedState>> states;
+  std::unordered_map<std::string, std::shared_ptr<const NeedState>> before;  // as published
+  std::vector<std::string> values;
+  std::vector<std::pair<size_t, Verdict>> verdicts;  // request index
+  uint64_t next_offset = 0;
+  int64_t logged_at_us = 0;
+  std::string last_digest;
+  size_t index = 0;  // of the request in hand
+};
+
+Committer::Committer(Store& store, Clock& clock, Options options) : store_(store), clock_(clock), options_(options) {}
+
+Expected<std::unique_ptr<Committer>> Committer::Open(Store& store, Clock& clock, Options options) {
+  std::unique_ptr<Committer> committer(new Committer(store, clock, options));
+  if (auto folded = committer->FoldTail(); !folded) return std::unexpected(folded.error());
+  committer->thread_ = std::thread([raw = committer.get()] { raw->Run(); });
+  committer->writer_ = std::thread([raw = committer.get()] { raw->RunWriter(); });
+  return committer;
+}
+
+Committer::~Committer() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  queue_filled_.notify_all();
+  writer_wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  if (writer_.joinable()) writer_.join();
+  if (Failure().empty()) (void)WriteViewNow();
+}
+
+Expected<void> Committer::FoldTail() {
+  watermark_ = store_.LoadWatermark();
+  uint64_t end = store_.EndOffset();
+  bool fits = watermark_.log_id() == store_.LogId() && watermark_.view_schema() == kViewSchema &&
+              watermark_.rules_epoch() == kRulesEpoch && watermark_.next_offset() <= end;
+  if (fits && watermark_.next_offset() > 0) {
+    auto previous = store_.ReadEvent(watermark_.next_offset() - 1);
+    fits = previous && Sha256(*previous) == watermark_.prev_record_digest();
+  }
+  if (!fits) {
+    if (auto wiped = store_.WipeView(); !wiped) return wiped;
+    watermark_.Clear();
+    watermark_.set_log_id(store_.LogId());
+    watermark_.set_view_schema(kViewSchema);
+    watermark_.set_rules_epoch(kRulesEpoch);
+  }
+  int since_write = 0;
+  for (uint64_t offset = watermark_.next_offset(); offset < end; ++offset) {
+    auto value = store_.ReadEvent(offset);
+    if (!value) {
+      return Fail(Code::kInternal, "LOG_GAP", "The log has no record at " + std::to_string(offset) + ": restore the data directory from a copy.");
+    }
+    Event event;
+    std::string digest = Sha256(*value);
+    if (!IsOurs(*value) || !event.ParseFromString(*value)) {
+      ++foreign_records_;
+    } else if (event.rules_epoch() > kRulesEpoch || !v1::EventType_IsValid(event.type()) ||
+               event.payload_case() == Event::PAYLOAD_NOT_SET) {
+      return Fail(Code::kFailedPrecondition, "NEWER_EVENTS",
+                  "The log holds events of rules epoch " + std::to_string(event.rules_epoch()) + ", type " +
+                      std::to_string(event.type()) + ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
+    } else {
+      auto before = Load(event.subject(), nullptr);
+      auto after = before ? std::make_shared<NeedState>(*before) : std::make_shared<NeedState>();
+      auto rows_before = before ? Rows(*before) : std::vector<Row>();
+      Fold(*after, event, {offset, digest});
+      if (after->version() > 0) {
+        for (auto& row : rows_before) dirty_rows_[row.key] = std::nullopt;
+        for (auto& row : Rows(*after)) dirty_rows_[row.key] = row.value;
+        states_[event.subject()] = {after, true};
+      }
+      watermark_.set_last_logged_at_us(std::max(watermark_.last_logged_at_us(), event.logged_at_us()));
+    }
+    watermark_.set_next_offset(offset + 1);
+    watermark_.set_prev_record_digest(digest);
+    if (++since_write >= kFoldBatch) {
+      if (auto written = WriteViewNow(); !written) return written;
+      since_write = 0;
+    }
+  }
+  return {};
+}
+
+void Committer::Answer(Request& request, Error error) {
+  if (request.appended) {
+    request.appended(std::unexpected(std::move(error)));
+  } else if (request.decided) {
+    request.decided(std::unexpected(std::move(error)));
+  }
+}
+
+void Committer::Enqueue(Request request) {
+  std::optional<Error> refused;
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (!failure_.empty()) {
+      refused = LedgerFailed(failure_);
+    } else if (stopping_) {
+      refused = Error{Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "", {}, {}, 1'000'000};
+    } else if (queue_.size() >= options_.queue_capacity) {
+      refused = Error{Code::kResourceExhausted, "QUEUE_FULL", "Too much waits for the ledger; wait and send it again.", "系统繁忙，请稍后重试。", {}, {}, kQueueFullRetryUs};
+    } else {
+      queue_.push_back(std::move(request));
+    }
+  }
+  if (refused) {
+    Answer(request, std::move(*refused));
+  } else {
+    queue_filled_.notify_one();
+  }
+}
+
+void Committer::Append(Event event, Callback<Expected<Position>> done) {
+  Request request;
+  request.subject = event.subject();
+  request.event_id = event.event_id();
+  request.body_mac = event.body_mac();
+  request.event = std::move(event);
+  request.appended = std::move(done);
+  Enqueue(std::move(request));
+}
+
+void Committer::Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag,
+                       DecideFn decide, int64_t deadline_us, Callback<Expected<Verdict>> done) {
+  Request request;
+  request.subject = std::move(subject);
+  request.event_id = std::move(event_id);
+  request.body_mac = std::move(body_mac);
+  request.etag = std::move(etag);
+  request.decide = std::move(decide);
+  request.deadline_us = deadline_us;
+  request.decided = std::move(done);
+  Enqueue(std::move(request));
+}
+
+void Committer::Run() {
+  while (true) {
+    std::vector<Request> requests;
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_filled_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      size_t size = std::min(queue_.size(), options_.batch_capacity);
+      requests.reserve(size);
+      for (size_t i = 0; i < size; ++i) {
+        requests.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+    }
+    Process(std::move(requests));
+  }
+}
+
+std::shared_ptr<const NeedState> Committer::Load(const std::string& subject, const Batch* batch) const {
+  if (batch != nullptr) {
+    if (auto found = batch->states.find(subject); found != batch->states.end()) return found->second;
+  }
+  {
+    std::shared_lock lock(view_mutex_);
+    if (auto found = states_.find(subject); found != states_.end()) return found->second.state;
+  }
+  auto loaded = store_.LoadState(subject);
+  if (!loaded) return nullptr;
+  auto state = std::make_shared<const NeedState>(std::move(*loaded));
+  std::unique_lock lock(view_mutex_);
+  return states_.try_emplace(subject, Cached{state, false}).first->second.state;
+}
+
+void Committer::ProcessOne(Request& request, Batch& batch) {
+  auto head = Load(request.subject, &batch);
+  auto replay = [&](const store::v1::Applied& applied) {
+    Verdict verdict;
+    verdict.position = {0, applied.offset()};
+    verdict.event_id = applied.event_id();
+    verdict.version = applied.version();
+    verdict.replayed = true;
+    verdict.state = head;
+    batch.verdicts.emplace_back(batch.index, std::move(verdict));
+  };
+  bool append = static_cast<bool>(request.appended);
+  if (head) {
+    for (const auto& applied : head->applied()) {
+      if (applied.event_id() != request.event_id) continue;
+      if (applied.body_mac() == request.body_mac) return replay(applied);
+      if (append && !options_.judge_appends) break;
+      Error error{Code::kAlreadyExists, "REQUEST_ID_REUSED", "This request id succeeded before with another body; choose a new one.",
+                  "同一请求编号已用于另一内容，请重新提交。", {}, {}, std::nullopt};
+      return Answer(request, std::move(error));
+    }
+  }
+  static const NeedState kNone;
+  Event event;
+  if (append) {
+    event = std::move(request.event);
+    event.set_version(1);
+  } else {
+    if (!head) return Answer(request, NotFound());
+    if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
+      return Answer(request, Error{Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.", "", {}, {}, std::nullopt});
+    }
+    if (request.etag) {
+      uint64_t version = 0;
+      auto [end, wrong] = std::from_chars(request.etag->data(), request.etag->data() + request.etag->size(), version);
+      if (wrong != std::errc{} || end != request.etag->data() + request.etag->size() || version != head->version()) {
+        Error error{Code::kAborted, "ETAG_MISMATCH", "The need has changed since; get it again and decide again.", "内容已更新，请刷新后再操作。", {}, {{"version", std::to_string(head->version())}}, std::nullopt};
+        return Answer(request, std::move(error));
+      }
+    }
+    auto decided = request.decide(*head, batch.logged_at_us);
+    if (!decided) return Answer(request, std::move(decided.error()));
+    event = std::move(*decided);
+    event.set_version(head->version() + 1);
+    event.set_prev_digest(head->head_digest());
+  }
+  event.set_magic(kEventMagic);
+  event.set_rules_epoch(kRulesEpoch);
+  event.set_logged_at_us(batch.logged_at_us);
+  std::string value = event.SerializeAsString();
+  std::string digest = Sha256(value);
+  auto state = head ? std::make_shared<NeedState>(*head) : std::make_shared<NeedState>();
+  Void verdict = Fold(*state, event, {batch.next_offset, digest});
+  if (verdict != Void::kNone && !(append && verdict == Void::kConflict)) {
+    Error error{Code::kFailedPrecondition, "EVENT_VOID", "The need's life does not allow this now; get it and look at its stage.",
+                "当前阶段不能这样操作，请刷新后再看。", {}, {{"void", std::string(VoidName(verdict))}}, std::nullopt};
+    return Answer(request, std::move(error));
+  }
+  batch.before.try_emplace(request.subject, head);
+  batch.states[request.subject] = state;
+  batch.values.push_back(std::move(value));
+  batch.last_digest = std::move(digest);
+  Verdict result;
+  result.position = {0, batch.next_offset++};
+  result.event_id = event.event_id();
+  result.version = event.version();
+  result.state = state;
+  batch.verdicts.emplace_back(batch.index, std::move(result));
+}
+
+void Committer::Process(std::vector<Request> requests) {
+  Batch batch;
+  batch.next_offset = store_.EndOffset();
+  uint64_t first = batch.next_offset;
+  batch.logged_at_us = std::max(clock_.WallUs(), watermark_.last_logged_at_us());
+  for (batch.index = 0; batch.index < requests.size(); ++batch.index) ProcessOne(requests[batch.index], batch);
+  if (!batch.values.empty()) {
+    if (auto appended = store_.Append(first, batch.values); !appended) {
+      // Once a sync has failed nobody knows what is on the disk: stop for good, replay after a restart.
+      std::deque<Request> waiting;
+      {
+        std::lock_guard lock(queue_mutex_);
+        failure_ = appended.error().message;
+        waiting.swap(queue_);
+      }
+      for (auto& [index, verdict] : batch.verdicts) Answer(requests[index], LedgerFailed(appended.error().message));
+      for (Request& request : waiting) Answer(request, LedgerFailed(appended.error().message));
+      return;
+    }
+    Publish(batch);
+  }
+  for (auto& [index, verdict] : batch.verdicts) {
+    Request& request = requests[index];
+    if (request.appended) {
+      request.appended(verdict.position);
+    } else {
+      request.decided(std::move(verdict));
+    }
+  }
+  if (batch.values.empty()) return;
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  {
+    std::lock_guard lock(watch_mutex_);
+    for (auto& weak : subscribers_) {
+      if (auto subscriber = weak.lock()) subscribers.push_back(std::move(subscriber));
+    }
+  }
+  for (auto& subscriber : subscribers) {
+    {
+      std::lock_guard lock(subscriber->mutex);
+      subscriber->end = batch.next_offset;
+    }
+    subscriber->wake.notify_one();
+  }
+}
+
+void Committer::Publish(Batch& batch) {
+  std::vector<std::string> removed;
+  std::vector<Row> added;
+  for (auto& [subject, state] : batch.states) {
+    auto before = batch.before[subject] ? Rows(*batch.before[subject]) : std::vector<Row>();
+    auto after = Rows(*state);
+    std::vector<Row> gone;
+    std::ranges::set_difference(before, after, std::back_inserter(gone));
+    std::ranges::set_difference(after, before, std::back_inserter(added));
+    for (Row& row : gone) removed.push_back(std::move(row.key));
+  }
+  {
+    std::unique_lock lock(view_mutex_);
+    for (auto& [subject, state] : batch.states) states_[subject] = {state, true};
+    for (std::string& key : removed) dirty_rows_[key] = std::nullopt;
+    for (Row& row : added) dirty_rows_[row.key] = row.value;
+    watermark_.set_next_offset(batch.next_offset);
+    watermark_.set_prev_record_digest(batch.last_digest);
+    watermark_.set_last_logged_at_us(batch.logged_at_us);
+    if (dirty_rows_.size() >= options_.dirty_rows_written) writer_wake_.notify_one();
+  }
+  std::vector<std::shared_ptr<Watcher>> watchers;
+  {
+    std::lock_guard lock(watch_mutex_);
+    std::erase_if(watchers_, [](const auto& weak) { return weak.expired(); });
+    for (auto& weak : watchers_) {
+      if (auto watcher = weak.lock()) watchers.push_back(std::move(watcher));
+    }
+  }
+  for (auto& watcher : watchers) {
+    auto touches = [&](std::string_view key) { return key.starts_with(watcher->prefix); };
+    if (!std::ranges::any_of(added, touches, &Row::key) && !std::ranges::any_of(removed, touches)) continue;
+    std::lock_guard lock(watcher->mutex);
+    if (!watcher->cancelled) watcher->wake();
+  }
+}
+
+void Committer::RunWriter() {
+  while (true) {
+    {
+      std::unique_lock wait(writer_wait_mutex_);
+      writer_wake_.wait_for(wait, options_.write_interval);
+    }
+    {
+      std::lock_guard lock(queue_mutex_);
+      if (stopping_ || !failure_.empty()) return;
+    }
+    (void)WriteViewNow();  // what could not be written stays dirty and is tried again
+  }
+}
+
+Expected<void> Committer::WriteViewNow() {
+  std::lock_guard one(writer_mutex_);
+  Store::ViewChanges changes;
+  {
+    std::unique_lock lock(view_mutex_);
+    for (auto& [key, value] : dirty_rows_) writing_rows_[key] = std::move(value);
+    dirty_rows_.clear();
+    for (auto& [subject, cached] : states_) {
+      if (cached.dirty) changes.states.push_back(cached.state);
+    }
+    changes.watermark = watermark_;
+  }
+  if (changes.states.empty() && writing_rows_.empty()) return {};
+  changes.rows.assign(writing_rows_.begin(), writing_rows_.end());  // only this function changes writing_rows_
+  auto written = store_.WriteView(changes);
+  if (!written) return written;
+  std::unique_lock lock(view_mutex_);
+  writing_rows_.clear();
+  for (const auto& state : changes.states) {
+    auto found = states_.find(state->subject());
+    if (found != states_.end() && found->second.state == state) found->second.dirty = false;
+  }
+  EvictClean();
+  return {};
+}
+
+void Committer::EvictClean() {
+  if (states_.size() <= options_.states_kept) return;
+  // Ended needs first: open ones will be asked for again.
+  for (bool ended_only : {true, false}) {
+    for (auto it = states_.begin(); it != states_.end() && states_.size() > options_.states_kept * 9 / 10;) {
+      bool goes = !it->second.dirty && (!ended_only || Ended(*it->second.state));
+      it = goes ? states_.erase(it) : std::next(it);
+    }
+  }
+}
+
+Subscription Committer::Subscribe(Position from, Handler handler) {
+  auto subscriber = std::make_shared<Subscriber>();
+  subscriber->committer = this;
+  subscriber->handler = std::move(handler);
+  subscriber->next = from.offset;
+  {
+    std::lock_guard lock(watch_mutex_);
+    std::erase_if(subscribers_, [](const auto& weak) { return weak.expired(); });
+    subscribers_.push_back(subscriber);
+  }
+  {
+    std::lock_guard lock(subscriber->mutex);
+    subscriber->end = std::max(subscriber->end, store_.EndOffset());
+  }
+  subscriber->thread = std::thread([raw = subscriber.get()] { raw->Run(); });
+  return Subscription(subscriber.get(), [subscriber](void*) {
+    {
+      std::lock_guard lock(subscriber->mutex);
+      subscriber->cancelled = true;
+    }
+    subscriber->wake.notify_all();
+    if (subscriber->thread.joinable()) subscriber->thread.join();
+  });
+}
+
+Expected<Record> Committer::ReadAt(Position position) {
+  auto value = position.partition == 0 ? store_.ReadEvent(position.offset) : std::nullopt;
+  if (!value) return Fail(Code::kNotFound, "POSITION_NOT_FOUND", "Nothing is at this position.");
+  Record record;
+  record.position = position;
+  record.value = std::move(*value);
+  Event event;
+  if (!IsOurs(record.value) || !event.ParseFromString(record.value)) {
+    record.verdict = Void::kPayload;
+    return record;
+  }
+  // Applied if the state says that this offset was; otherwise its lists say why not.
+  if (auto state = Load(event.subject(), nullptr)) {
+    auto here = [&](const auto& each) { return each.offset() == position.offset; };
+    if (std::ranges::any_of(state->conflicts(), here)) {
+      record.verdict = Void::kConflict;
+    } else if (std::ranges::none_of(state->applied(), here)) {
+      record.verdict = Void::kVersion;
+    }
+  }
+  return record;
+}
+
+Expected<std::vector<Record>> Committer::ReadFrom(Position from, int limit) {
+  std::vector<Record> records;
+  uint64_t end = store_.EndOffset();
+  for (uint64_t offset = from.offset; offset < end && static_cast<int>(records.size()) < limit; ++offset) {
+    auto record = ReadAt({0, offset});
+    if (!record) return std::unexpected(record.error());
+    records.push_back(std::move(*record));
+  }
+  return records;
+}
+
+Expected<Position> Committer::End(uint32_t partition) {
+  if (partition != 0) return Fail(Code::kNotFound, "PARTITION_NOT_FOUND", "The embedded ledger has one partition, 0.");
+  std::shared_lock lock(view_mutex_);
+  return Position{0, watermark_.next_offset()};
+}
+
+std::string Committer::Failure() const {
+  std::lock_guard lock(queue_mutex_);
+  return failure_;
+}
+
+void Committer::Get(std::string_view subject, std::optional<Position> at_least,
+                    Callback<Expected<std::shared_ptr<const NeedState>>> done) {
+  if (at_least) {
+    auto end = End(at_least->partition);
+    if (!end) return done(std::unexpected(end.error()));
+    if (at_least->offset >= end->offset) {
+      // Positions are given after their event is visible, so this one is not of this log.
+      return done(Fail(Code::kInvalidArgument, "POSITION_UNKNOWN", "at_least names a position that this log has not reached; it is of another deployment."));
+    }
+  }
+  auto state = Load(std::string(subject), nullptr);
+  if (!state) return done(std::unexpected(NotFound()));
+  done(std::move(state));
+}
+
+std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after,
+                                                                       size_t limit) const {
+  std::vector<std::pair<std::string, std::string>> rows;
+  // One consistent picture: the overlay is held while the store below it is read.
+  std::shared_lock lock(view_mutex_);
+  std::map<std::string, std::optional<std::string>, std::less<>> overlay;
+  std::string start = std::string(std::max(prefix, after));
+  for (const auto* layer : {&writing_rows_, &dirty_rows_}) {
+    for (auto it = layer->lower_bound(start); it != layer->end() && it->first.starts_with(prefix); ++it) {
+      if (it->first > after) overlay[it->first] = it->second;
+    }
+  }
+  auto next = overlay.begin();
+  auto take_overlay_before = [&](std::string_view key) {
+    for (; next != overlay.end() && next->first < key && rows.size() < limit; ++next) {
+      if (next->second) rows.emplace_back(next->first, *next->second);
+    }
+  };
+  store_.ScanRows(prefix, after, [&](std::string_view key, std::string_view value) {
+    take_overlay_before(key);
+    if (rows.size() >= limit) return false;
+    if (next != overlay.end() && next->first == key) {
+      if (next->second) rows.emplace_back(next->first, *next->second);
+      ++next;
+    } else {
+      rows.emplace_back(key, value);
+    }
+    return rows.size() < limit;
+  });
+  for (; next != overlay.end() && rows.size() < limit; ++next) {
+    if (next->second) rows.emplace_back(next->first, *next->second);
+  }
+  return rows;
+}
+
+void Committer::Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least,
+                     Callback<Expected<RowPage>> done) {
+  if (at_least) {
+    auto end = End(at_least->partition);
+    if (!end || at_least->offset >= end->offset) {
+      return done(Fail(Code::kInvalidArgument, "POSITION_UNKNOWN", "at_least names a position that this log has not reached; it is of another deployment."));
+    }
+  }
+  RowPage page;
+  auto size = static_cast<size_t>(std::clamp(limit, 1, 1000));
+  auto rows = CollectRows(prefix, after, size + 1);
+  bool more = rows.size() > size;
+  if (more) rows.pop_back();
+  for (auto& [key, value] : rows) page.rows.push_back({std::move(key), std::move(value)});
+  if (more) page.next_key = page.rows.back().key;
+  page.position = *End(0);
+  done(std::move(page));
+}
+
+int Committer::Count(std::string_view prefix, int limit) {
+  return static_cast<int>(CollectRows(prefix, {}, static_cast<size_t>(std::max(limit, 0))).size());
+}
+
+Subscription Committer::Watch(std::string prefix, std::function<void()> wake) {
+  auto watcher = std::make_shared<Watcher>();
+  watcher->prefix = std::move(prefix);
+  watcher->wake = std::move(wake);
+  {
+    std::lock_guard lock(watch_mutex_);
+    watchers_.push_back(watcher);
+  }
+  return Subscription(watcher.get(), [watcher](void*) {
+    std::lock_guard lock(watcher->mutex);
+    watcher->cancelled = true;
+  });
+}
+
+}  // namespace gridloop

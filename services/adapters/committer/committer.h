@@ -1,0 +1,123 @@
+// The embedded committer: one thread decides at the head, writes events in one synced batch, then shows states and
+// rows in memory and answers. It is Ledger and View in one, because the view belongs to the ledger.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "adapters/committer/store.h"
+#include "ports/clock.h"
+#include "ports/ledger.h"
+#include "ports/view.h"
+
+namespace gridloop {
+
+class Committer : public Ledger, public View {
+ public:
+  struct Options {
+    size_t queue_capacity = 8192;
+    size_t batch_capacity = 1024;
+    size_t states_kept = 200'000;    // clean states in memory
+    size_t dirty_rows_written = 20'000;  // the view is written when this many rows wait, or after the interval
+    std::chrono::milliseconds write_interval{500};
+    bool judge_appends = true;  // false: a second body under one id is logged and becomes void(conflict)
+  };
+
+  // Folds what the view has not seen yet, then starts. Fails if the log holds an epoch or type that this build does not
+  // know. `store` and `clock` outlive it.
+  static Expected<std::unique_ptr<Committer>> Open(Store& store, Clock& clock, Options options);
+  ~Committer() override;  // answers what is queued, writes the view
+
+  void Append(Event event, Callback<Expected<Position>> done) override;
+  void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag,
+              DecideFn decide, int64_t deadline_us, Callback<Expected<Verdict>> done) override;
+  Subscription Subscribe(Position from, Handler handler) override;
+  Expected<Record> ReadAt(Position position) override;
+  Expected<std::vector<Record>> ReadFrom(Position from, int limit) override;
+  Expected<Position> End(uint32_t partition) override;
+  std::string Failure() const override;
+
+  void Get(std::string_view subject, std::optional<Position> at_least,
+           Callback<Expected<std::shared_ptr<const NeedState>>> done) override;
+  void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least,
+            Callback<Expected<RowPage>> done) override;
+  int Count(std::string_view prefix, int limit) override;
+  Subscription Watch(std::string prefix, std::function<void()> wake) override;
+
+  // Records skipped because they are not ours.
+  uint64_t foreign_records() const { return foreign_records_; }
+  // Writes the view now; for tests and shutdown.
+  Expected<void> WriteViewNow();
+
+ private:
+  struct Request {
+    std::string subject, event_id, body_mac;
+    std::optional<std::string> etag;
+    DecideFn decide;  // empty for an append
+    Event event;
+    int64_t deadline_us = 0;
+    Callback<Expected<Position>> appended;
+    Callback<Expected<Verdict>> decided;
+  };
+  struct Watcher;
+  struct Subscriber;
+  struct Batch;
+
+  Committer(Store& store, Clock& clock, Options options);
+  Expected<void> FoldTail();
+  void Enqueue(Request request);
+  void Run();
+  void RunWriter();
+  void Process(std::vector<Request> requests);
+  void ProcessOne(Request& request, Batch& batch);
+  std::shared_ptr<const NeedState> Load(const std::string& subject, const Batch* batch) const;
+  void Publish(Batch& batch);
+  void EvictClean();
+  static void Answer(Request& request, Error error);
+  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
+
+  Store& store_;
+  Clock& clock_;
+  Options options_;
+
+  mutable std::mutex queue_mutex_;
+  std::condition_variable queue_filled_;
+  std::deque<Request> queue_;
+  bool stopping_ = false;
+  std::string failure_;  // guarded by queue_mutex_
+
+  // What is visible. Written by the committer thread alone.
+  mutable std::shared_mutex view_mutex_;
+  struct Cached {
+    std::shared_ptr<const NeedState> state;
+    bool dirty = false;
+  };
+  mutable std::unordered_map<std::string, Cached> states_;
+  std::map<std::string, std::optional<std::string>, std::less<>> dirty_rows_;
+  std::map<std::string, std::optional<std::string>, std::less<>> writing_rows_;  // being written, still visible
+  store::v1::Watermark watermark_;
+
+  std::mutex writer_mutex_;  // one write of the view at a time
+  std::condition_variable_any writer_wake_;
+  std::mutex writer_wait_mutex_;
+
+  std::mutex watch_mutex_;
+  std::vector<std::weak_ptr<Watcher>> watchers_;
+  std::vector<std::weak_ptr<Subscriber>> subscribers_;
+  std::atomic<uint64_t> foreign_records_ = 0;
+  std::thread thread_;
+  std::thread writer_;
+};
+
+}  // namespace gridloop

@@ -1,0 +1,42 @@
+// What the committer needs from a place that keeps bytes. Memory and RocksDB are the two.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "domain/error.h"
+#include "domain/fold.h"
+
+namespace gridloop {
+
+// Called from the committer's threads only, except the const reads, which are thread-safe.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // The log. Append is durable when it returns; offsets follow each other without gaps.
+  virtual Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) = 0;
+  virtual std::optional<std::string> ReadEvent(uint64_t offset) const = 0;
+  virtual uint64_t EndOffset() const = 0;
+  virtual std::string LogId() const = 0;
+
+  // The view: disposable, written late, never needed for an answer to be durable.
+  virtual std::optional<NeedState> LoadState(std::string_view subject) const = 0;
+  // Calls `visit` for keys > after that start with prefix, in order, until it returns false.
+  virtual void ScanRows(std::string_view prefix, std::string_view after,
+                        const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  virtual store::v1::Watermark LoadWatermark() const = 0;
+  struct ViewChanges {
+    std::vector<std::shared_ptr<const NeedState>> states;
+    std::vector<std::pair<std::string, std::optional<std::string>>> rows;  // no value: deleted
+    store::v1::Watermark watermark;
+  };
+  virtual Expected<void> WriteView(const ViewChanges& changes) = 0;  // all or nothing after a crash
+  virtual Expected<void> WipeView() = 0;
+};
+
+}  // namespace gridloop

@@ -1,0 +1,134 @@
+#include "adapters/memory/memory_store.h"
+
+#include "sealing/digest.h"
+
+namespace gridloop {
+
+Expected<void> MemoryStore::Append(uint64_t first_offset, const std::vector<std::string>& values) {
+  std::unique_lock lock(mutex_);
+  if (!failure_.empty()) return Fail(Code::kUnavailable, "SYNC_FAILED", failure_);
+  if (first_offset != events_.size()) return Fail(Code::kInternal, "LOG_GAP", "Offsets must follow each other.");
+  events_.insert(events_.end(), values.begin(), values.end());
+  return {};
+}
+
+std::optional<std::string> MemoryStore::ReadEvent(uint64_t offset) const {
+  std::shared_lock lock(mutex_);
+  if (offset >= events_.size()) return std::nullopt;
+  return events_[offset];
+}
+
+uint64_t MemoryStore::EndOffset() const {
+  std::shared_lock lock(mutex_);
+  return events_.size();
+}
+
+std::optional<NeedState> MemoryStore::LoadState(std::string_view subject) const {
+  std::shared_lock lock(mutex_);
+  auto found = states_.find(subject);
+  if (found == states_.end()) return std::nullopt;
+  NeedState state;
+  state.ParseFromString(found->second);
+  return state;
+}
+
+void MemoryStore::ScanRows(std::string_view prefix, std::string_view after,
+                           const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  std::shared_lock lock(mutex_);
+  for (auto it = rows_.lower_bound(std::max(prefix, after)); it != rows_.end() && it->first.starts_with(prefix); ++it) {
+    if (it->first > after && !visit(it->first, it->second)) return;
+  }
+}
+
+store::v1::Watermark MemoryStore::LoadWatermark() const {
+  std::shared_lock lock(mutex_);
+  return watermark_;
+}
+
+Expected<void> MemoryStore::WriteView(const ViewChanges& changes) {
+  std::unique_lock lock(mutex_);
+  for (const auto& state : changes.states) states_[state->subject()] = state->SerializeAsString();
+  for (const auto& [key, value] : changes.rows) {
+    if (value) {
+      rows_[key] = *value;
+    } else {
+      rows_.erase(key);
+    }
+  }
+  watermark_ = changes.watermark;
+  return {};
+}
+
+Expected<void> MemoryStore::WipeView() {
+  std::unique_lock lock(mutex_);
+  states_.clear();
+  rows_.clear();
+  watermark_.Clear();
+  return {};
+}
+
+void MemoryStore::FailAppends(std::string message) {
+  std::unique_lock lock(mutex_);
+  failure_ = std::move(message);
+}
+
+Expected<SealingKey> MemoryKeys::Take() {
+  std::lock_guard lock(mutex_);
+  SealingKey key{ids_.Random(16), ids_.Random(32)};
+  keys_[key.id] = key.bytes;
+  return key;
+}
+
+Expected<SealingKey> MemoryKeys::Get(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  auto found = keys_.find(id);
+  if (found == keys_.end()) return Fail(Code::kNotFound, "KEY_FORGOTTEN", "The key of this personal part was destroyed.");
+  return SealingKey{id, found->second};
+}
+
+Expected<void> MemoryKeys::Forget(const std::vector<std::string>& ids) {
+  std::lock_guard lock(mutex_);
+  for (const auto& id : ids) keys_.erase(id);
+  return {};
+}
+
+Expected<std::string> MemoryDirectories::Put(const std::string& blob) {
+  std::lock_guard lock(mutex_);
+  std::string hash = Sha256(blob);
+  blobs_[hash] = blob;
+  return hash;
+}
+
+Expected<std::string> MemoryDirectories::Get(const std::string& hash) {
+  std::lock_guard lock(mutex_);
+  auto found = blobs_.find(hash);
+  if (found == blobs_.end()) return Fail(Code::kNotFound, "BLOB_NOT_FOUND", "No directory of this hash is stored.");
+  return found->second;
+}
+
+std::optional<store::v1::ActiveHashes> MemoryDirectories::Active() {
+  std::lock_guard lock(mutex_);
+  return active_;
+}
+
+Expected<void> MemoryDirectories::Activate(const store::v1::ActiveHashes& hashes) {
+  std::vector<std::shared_ptr<std::function<void()>>> watchers;
+  {
+    std::lock_guard lock(mutex_);
+    active_ = hashes;
+    for (auto& weak : watchers_) {
+      if (auto watcher = weak.lock()) watchers.push_back(std::move(watcher));
+    }
+  }
+  for (auto& watcher : watchers) (*watcher)();
+  return {};
+}
+
+Subscription MemoryDirectories::Watch(std::function<void()> changed) {
+  auto watcher = std::make_shared<std::function<void()>>(std::move(changed));
+  std::lock_guard lock(mutex_);
+  watchers_.push_back(watcher);
+  return watcher;
+}
+
+}  // namespace gridloop

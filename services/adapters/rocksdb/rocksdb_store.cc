@@ -1,0 +1,269 @@
+#include "adapters/rocksdb/rocksdb_store.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+
+#include "domain/row_keys.h"
+#include "sealing/digest.h"
+
+namespace gridloop {
+namespace {
+
+constexpr std::string_view kFormat = "1";
+constexpr char kFormatKey[] = "mformat";
+constexpr char kLogIdKey[] = "mlog_id";
+constexpr char kWatermarkKey[] = "mwatermark";
+constexpr uint64_t kEventsBetweenFlushes = 50'000;  // bounds what is folded again after a crash
+constexpr int kKeysAtATime = 256;
+
+std::string EventKey(uint64_t offset) { return "e" + rows::BigEndian(offset); }
+
+rocksdb::Options CommonOptions() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.max_open_files = 256;
+  options.keep_log_file_num = 2;
+  options.track_and_verify_wals_in_manifest = true;
+  options.max_bgerror_resume_count = 0;  // after a failed sync nothing is retried behind our back
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(64 << 20);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+std::unexpected<Error> StoreError(const std::string& doing, const rocksdb::Status& status) {
+  return Fail(Code::kUnavailable, "STORE_FAILED", "Could not " + doing + ": " + status.ToString());
+}
+
+Expected<std::unique_ptr<rocksdb::DB>> OpenDatabase(const rocksdb::Options& options, const std::filesystem::path& path) {
+  rocksdb::DB* database = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(options, path.string(), &database);
+  if (status.ok()) return std::unique_ptr<rocksdb::DB>(database);
+  if (status.ToString().find("lock") != std::string::npos) {
+    return Fail(Code::kFailedPrecondition, "DATA_IN_USE", "Another process uses " + path.parent_path().string() + "; stop it, or name another data directory.");
+  }
+  return StoreError("open " + path.string(), status);
+}
+
+std::optional<std::string> ReadKey(rocksdb::DB& database, const rocksdb::Slice& key) {
+  std::string value;
+  if (!database.Get(rocksdb::ReadOptions(), key, &value).ok()) return std::nullopt;
+  return value;
+}
+
+Expected<void> MakeDirectory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Fail(Code::kFailedPrecondition, "DATA_DIRECTORY", "Could not make " + directory.string() + ": " + error.message());
+  std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  return {};
+}
+
+}  // namespace
+
+RocksdbStore::~RocksdbStore() = default;
+
+Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem::path& directory, IdSource& ids) {
+  if (auto made = MakeDirectory(directory); !made) return std::unexpected(made.error());
+  std::unique_ptr<RocksdbStore> store(new RocksdbStore());
+  auto ledger = OpenDatabase(CommonOptions(), directory / "ledger");
+  if (!ledger) return std::unexpected(ledger.error());
+  store->ledger_ = std::move(*ledger);
+  if (auto format = ReadKey(*store->ledger_, kFormatKey); !format) {
+    rocksdb::WriteBatch batch;
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    batch.Put(kFormatKey, kFormat);
+    batch.Put(kLogIdKey, ids.Random(16));
+    if (auto status = store->ledger_->Write(synced, &batch); !status.ok()) return StoreError("start the ledger", status);
+  } else if (*format != kFormat) {
+    return Fail(Code::kFailedPrecondition, "NEWER_FORMAT", "The data directory has format " + *format + ", this build knows " + std::string(kFormat) + ": start the gridloop that wrote it.");
+  }
+  store->log_id_ = ReadKey(*store->ledger_, kLogIdKey).value_or("");
+  std::unique_ptr<rocksdb::Iterator> last(store->ledger_->NewIterator(rocksdb::ReadOptions()));
+  last->SeekForPrev(EventKey(UINT64_MAX));
+  if (last->Valid() && last->key().size() == 9 && last->key()[0] == 'e') {
+    store->end_ = rows::ParseBigEndian({last->key().data() + 1, 8}) + 1;
+  }
+  store->view_path_ = directory / "view";
+  auto view = OpenDatabase(CommonOptions(), store->view_path_);
+  if (!view) return std::unexpected(view.error());
+  store->view_ = std::move(*view);
+  store->flushed_at_ = store->end_;
+  return store;
+}
+
+Expected<void> RocksdbStore::Append(uint64_t first_offset, const std::vector<std::string>& values) {
+  rocksdb::WriteBatch batch;
+  for (size_t i = 0; i < values.size(); ++i) batch.Put(EventKey(first_offset + i), values[i]);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  if (auto status = ledger_->Write(synced, &batch); !status.ok()) return StoreError("write to the ledger", status);
+  end_ = first_offset + values.size();
+  return {};
+}
+
+std::optional<std::string> RocksdbStore::ReadEvent(uint64_t offset) const { return ReadKey(*ledger_, EventKey(offset)); }
+
+std::optional<NeedState> RocksdbStore::LoadState(std::string_view subject) const {
+  auto value = ReadKey(*view_, "s" + std::string(subject));
+  NeedState state;
+  if (!value || !state.ParseFromString(*value)) return std::nullopt;
+  return state;
+}
+
+void RocksdbStore::ScanRows(std::string_view prefix, std::string_view after,
+                            const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  std::string start = "r" + std::string(std::max(prefix, after));
+  std::unique_ptr<rocksdb::Iterator> rows(view_->NewIterator(rocksdb::ReadOptions()));
+  for (rows->Seek(start); rows->Valid(); rows->Next()) {
+    std::string_view key(rows->key().data(), rows->key().size());
+    if (key.empty() || key[0] != 'r' || !key.substr(1).starts_with(prefix)) return;
+    key.remove_prefix(1);
+    if (key > after && !visit(key, {rows->value().data(), rows->value().size()})) return;
+  }
+}
+
+store::v1::Watermark RocksdbStore::LoadWatermark() const {
+  store::v1::Watermark watermark;
+  if (auto value = ReadKey(*view_, kWatermarkKey)) watermark.ParseFromString(*value);
+  return watermark;
+}
+
+Expected<void> RocksdbStore::WriteView(const ViewChanges& changes) {
+  // One column family and one batch: states, rows and watermark survive a crash together or not at all.
+  rocksdb::WriteBatch batch;
+  for (const auto& state : changes.states) batch.Put("s" + state->subject(), state->SerializeAsString());
+  for (const auto& [key, value] : changes.rows) {
+    if (value) {
+      batch.Put("r" + key, *value);
+    } else {
+      batch.Delete("r" + key);
+    }
+  }
+  batch.Put(kWatermarkKey, changes.watermark.SerializeAsString());
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  if (auto status = view_->Write(unlogged, &batch); !status.ok()) return StoreError("write the view", status);
+  if (changes.watermark.next_offset() >= flushed_at_ + kEventsBetweenFlushes) {
+    flushed_at_ = changes.watermark.next_offset();
+    rocksdb::FlushOptions in_background;
+    in_background.wait = false;
+    (void)view_->Flush(in_background);  // only bounds the replay; a failure shows at the next write
+  }
+  return {};
+}
+
+Expected<void> RocksdbStore::WipeView() {
+  view_.reset();
+  if (auto status = rocksdb::DestroyDB(view_path_.string(), rocksdb::Options()); !status.ok()) return StoreError("wipe the view", status);
+  auto view = OpenDatabase(CommonOptions(), view_path_);
+  if (!view) return std::unexpected(view.error());
+  view_ = std::move(*view);
+  return {};
+}
+
+Vault::~Vault() = default;
+
+Expected<std::shared_ptr<Vault>> Vault::Open(const std::filesystem::path& directory) {
+  if (auto made = MakeDirectory(directory); !made) return std::unexpected(made.error());
+  auto vault = std::make_shared<Vault>();
+  auto database = OpenDatabase(CommonOptions(), directory / "vault");
+  if (!database) return std::unexpected(database.error());
+  vault->database_ = std::move(*database);
+  return vault;
+}
+
+Expected<void> Vault::Write(const std::vector<std::pair<std::string, std::optional<std::string>>>& changes) {
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, value] : changes) {
+    if (value) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  if (auto status = database_->Write(synced, &batch); !status.ok()) return StoreError("write keys or directories", status);
+  return {};
+}
+
+std::optional<std::string> Vault::Read(const std::string& key) const { return ReadKey(*database_, key); }
+
+Expected<SealingKey> RocksdbKeys::Take() {
+  std::lock_guard lock(mutex_);
+  if (pool_.empty()) {
+    std::vector<std::pair<std::string, std::optional<std::string>>> made;
+    std::deque<SealingKey> fresh;
+    for (int i = 0; i < kKeysAtATime; ++i) {
+      fresh.push_back({ids_.Random(16), ids_.Random(32)});
+      made.emplace_back("k" + fresh.back().id, fresh.back().bytes);
+    }
+    if (auto written = vault_->Write(made); !written) return std::unexpected(written.error());
+    pool_ = std::move(fresh);
+  }
+  SealingKey key = std::move(pool_.front());
+  pool_.pop_front();
+  return key;
+}
+
+Expected<SealingKey> RocksdbKeys::Get(const std::string& id) {
+  auto bytes = vault_->Read("k" + id);
+  if (!bytes) return Fail(Code::kNotFound, "KEY_FORGOTTEN", "The key of this personal part was destroyed.");
+  return SealingKey{id, std::move(*bytes)};
+}
+
+Expected<void> RocksdbKeys::Forget(const std::vector<std::string>& ids) {
+  std::vector<std::pair<std::string, std::optional<std::string>>> gone;
+  for (const auto& id : ids) gone.emplace_back("k" + id, std::nullopt);
+  return vault_->Write(gone);
+}
+
+Expected<std::string> RocksdbDirectories::Put(const std::string& blob) {
+  std::string hash = Sha256(blob);
+  if (auto written = vault_->Write({{"b" + hash, blob}}); !written) return std::unexpected(written.error());
+  return hash;
+}
+
+Expected<std::string> RocksdbDirectories::Get(const std::string& hash) {
+  auto blob = vault_->Read("b" + hash);
+  if (!blob) return Fail(Code::kNotFound, "BLOB_NOT_FOUND", "No directory of this hash is stored.");
+  return std::move(*blob);
+}
+
+std::optional<store::v1::ActiveHashes> RocksdbDirectories::Active() {
+  auto value = vault_->Read("mactive");
+  store::v1::ActiveHashes hashes;
+  if (!value || !hashes.ParseFromString(*value)) return std::nullopt;
+  return hashes;
+}
+
+Expected<void> RocksdbDirectories::Activate(const store::v1::ActiveHashes& hashes) {
+  if (auto written = vault_->Write({{"mactive", hashes.SerializeAsString()}}); !written) return written;
+  std::vector<std::shared_ptr<std::function<void()>>> watchers;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& weak : watchers_) {
+      if (auto watcher = weak.lock()) watchers.push_back(std::move(watcher));
+    }
+  }
+  for (auto& watcher : watchers) (*watcher)();
+  return {};
+}
+
+Subscription RocksdbDirectories::Watch(std::function<void()> changed) {
+  auto watcher = std::make_shared<std::function<void()>>(std::move(changed));
+  std::lock_guard lock(mutex_);
+  watchers_.push_back(watcher);
+  return watcher;
+}
+
+}  // namespace gridloop

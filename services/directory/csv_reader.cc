@@ -96,7 +96,7 @@ CsvContent ReadCsv(std::string_view bytes, size_t max_line_bytes) {
       }
       if (!row_ended && at - row_begin > max_line_bytes) break;
     }
-    if (at - row_begin > max_line_bytes + 2) {
+    if (!row_ended || at - row_begin > max_line_bytes + 2) {  // its line end may be two bytes
       complain(row.line, fmt::format("the line is longer than {} bytes", max_line_bytes), "Shorten it.");
       if (!row_ended) {
         at = bytes.find('\n', at);

@@ -1,0 +1,304 @@
+#include "directory/loader.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+
+namespace gridloop {
+namespace {
+
+constexpr char kToday[] = "2026-03-02";
+
+// The sample city's tables as text, to be spoilt one by one.
+class SampleCity {
+ public:
+  SampleCity() {
+    for (const auto& entry : std::filesystem::directory_iterator(Folder())) {
+      if (entry.path().extension() != ".csv" && entry.path().extension() != ".yaml") continue;
+      std::ifstream input(entry.path(), std::ios::binary);
+      files_[entry.path().filename().string()] = {std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
+    }
+  }
+
+  static std::filesystem::path Folder() {
+    return std::filesystem::path(GRIDLOOP_SOURCE_DIR) / "deploy" / "directory" / "taicang";
+  }
+
+  std::string& operator[](const std::string& path) { return files_[path]; }
+  void Drop(const std::string& path) { files_.erase(path); }
+
+  // Replaces the one line that begins with `begin` and gives its number.
+  int ReplaceLine(const std::string& path, const std::string& begin, const std::string& line) {
+    std::string& text = files_.at(path);
+    size_t at = text.starts_with(begin) ? 0 : text.find("\n" + begin);
+    if (at == std::string::npos) throw std::runtime_error("no line begins with " + begin);
+    if (at != 0) ++at;
+    size_t end = text.find('\n', at);
+    text.replace(at, end - at, line);
+    return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  }
+
+  // Appends a line and gives its number.
+  int Append(const std::string& path, const std::string& line) {
+    std::string& text = files_.at(path);
+    text += line + "\n";
+    return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  LoadResult Load(std::string_view today = kToday) const {
+    std::vector<v1::DirectoryFile> files;
+    for (const auto& [path, content] : files_) {
+      v1::DirectoryFile& file = files.emplace_back();
+      file.set_path(path);
+      file.set_content(content);
+    }
+    return LoadFiles(files, today);
+  }
+
+ private:
+  std::map<std::string, std::string> files_;
+};
+
+std::string Text(const std::vector<v1::DirectoryProblem>& problems) {
+  std::string text;
+  for (const auto& problem : problems) {
+    text += (problem.warning() ? "warning " : "error ") + problem.path() + ":" + std::to_string(problem.line()) + " " +
+            problem.column() + ": " + problem.message() + " — " + problem.remedy() + "\n";
+  }
+  return text;
+}
+
+testing::AssertionResult Reports(const LoadResult& result, const std::string& path, int line, const std::string& column,
+                                 const std::string& part, bool warning = false) {
+  for (const auto& problem : result.problems) {
+    if (problem.path() == path && problem.line() == line && problem.column() == column &&
+        problem.warning() == warning && problem.message().find(part) != std::string::npos && !problem.remedy().empty()) {
+      return testing::AssertionSuccess();
+    }
+  }
+  return testing::AssertionFailure() << path << ":" << line << " " << column << " … " << part
+                                     << " is not among:\n" << Text(result.problems);
+}
+
+TEST(Loader, TheSampleCityLoadsWithoutAProblem) {
+  LoadResult result = LoadFolder(SampleCity::Folder(), kToday);
+  EXPECT_EQ(Text(result.problems), "");
+  ASSERT_TRUE(result.loaded);
+  const v1::Directory& directory = result.loaded->directory;
+  std::map<v1::UnitKind, int> kinds;
+  for (const v1::Unit& unit : directory.units()) ++kinds[unit.kind()];
+  EXPECT_EQ(kinds[v1::UNIT_KIND_CENTER], 1);
+  EXPECT_EQ(kinds[v1::UNIT_KIND_STATION], 9);
+  EXPECT_EQ(kinds[v1::UNIT_KIND_ROOM], 157);
+  EXPECT_EQ(kinds[v1::UNIT_KIND_SPECIAL], 2);
+  EXPECT_EQ(directory.communities_size(), 160);
+  EXPECT_GE(directory.workers_size(), 80);
+  EXPECT_EQ(directory.organisations_size(), 7);
+  EXPECT_EQ(directory.categories_size(), 16);
+  EXPECT_EQ(directory.types_size(), 7);
+  EXPECT_EQ(directory.departments_size(), 8);
+  int served_by_station = 0;
+  for (const v1::Coverage& coverage : directory.coverages()) served_by_station += coverage.unit().starts_with("units/s");
+  EXPECT_EQ(served_by_station, 3);
+  EXPECT_EQ(std::count_if(directory.categories().begin(), directory.categories().end(),
+                          [](const v1::Category& category) { return category.temporary(); }), 4);
+  for (const v1::Category& category : directory.categories()) EXPECT_GT(category.recognition_size(), 0);
+  EXPECT_EQ(result.loaded->calendar.utc_offset_minutes(), 480);
+  EXPECT_EQ(result.loaded->calendar.opening_spans_size(), 2);
+  EXPECT_EQ(result.loaded->calendar.dated_days_size(), 110);
+}
+
+TEST(Loader, TheSampleCityHoldsThroughoutItsRosterYear) {
+  for (const char* today : {"2026-01-01", "2026-02-16", "2026-06-30", "2026-09-30"}) {
+    EXPECT_EQ(Text(SampleCity().Load(today).problems), "") << today;
+  }
+}
+
+TEST(Loader, AnOctoberOfTheLastDatedYearWarns) {
+  LoadResult result = SampleCity().Load("2026-10-01");
+  EXPECT_TRUE(Reports(result, "calendar.csv", 0, "date", "after 2026 only weekends are known", true));
+  EXPECT_TRUE(result.loaded);
+}
+
+TEST(Loader, TheSameTablesGiveTheSameHashFromAnyRowOrder) {
+  SampleCity city;
+  LoadResult first = city.Load();
+  LoadResult second = LoadFolder(SampleCity::Folder(), kToday);
+  ASSERT_TRUE(first.loaded && second.loaded);
+  EXPECT_EQ(first.loaded->hashes.SerializeAsString(), second.loaded->hashes.SerializeAsString());
+  EXPECT_EQ(first.loaded->hashes.directory_hash().size(), 32u);
+  // The first data line of units.csv moves to the end.
+  std::string& units = city["units.csv"];
+  const size_t header = units.find('\n') + 1;
+  const size_t end = units.find('\n', header) + 1;
+  units = units.substr(0, header) + units.substr(end) + units.substr(header, end - header);
+  EXPECT_EQ(city.Load().loaded->hashes.directory_hash(), first.loaded->hashes.directory_hash());
+  city.ReplaceLine("units.csv", "s01,", "s01,改名社工站,station,center,,,,");
+  LoadResult renamed = city.Load();
+  ASSERT_TRUE(renamed.loaded) << Text(renamed.problems);
+  EXPECT_NE(renamed.loaded->hashes.directory_hash(), first.loaded->hashes.directory_hash());
+  EXPECT_EQ(renamed.loaded->hashes.policy_hash(), first.loaded->hashes.policy_hash());
+}
+
+TEST(Loader, TenDifferentMistakesAreReportedEachWithFileAndLine) {
+  SampleCity city;
+  city.ReplaceLine("coverage.csv", "320585100001,", "");
+  const int overlap = city.Append("coverage.csv", "320585100003,s01,,");
+  const int second_center = city.Append("units.csv", "center-2,第二中心,center,,,,,");
+  const int circle = city.ReplaceLine("units.csv", "s03,", "s03,浏河镇社工站,station,r-320585102001,,,,");
+  const int unknown_unit = city.Append("posts.csv", "w-0001,r-nowhere,,,");
+  const int twice = city.Append("categories.csv", "dementia,失智老人,,,,,看");
+  const int bad_date = city.Append("leaves.csv", "w-0002,2026-03-09,2026/03/10");
+  const int turned = city.Append("leaves.csv", "w-0002,2026-04-09,2026-04-01");
+  const int bad_phone = city.ReplaceLine("departments.csv", "veterans,", "veterans,退役军人事务局,none");
+  const int bad_id = city.Append("organisations.csv", "O 8,示例,,");
+  const int fields = city.Append("teams.csv", "t-9,o1");
+  const int team = city.ReplaceLine("workers.csv", "w-0001,", "w-0001,示例·张,o2,t-s01-1,,,,2023-01-01,");
+  city["policy.yaml"] += "colour: red\n";
+  LoadResult result = city.Load();
+  EXPECT_FALSE(result.loaded);
+  EXPECT_TRUE(Reports(result, "communities.csv", 2, "community_code", "no unit covers 320585100001"));
+  EXPECT_TRUE(Reports(result, "coverage.csv", overlap, "area", "same days"));
+  EXPECT_TRUE(Reports(result, "units.csv", second_center, "kind", "second centre"));
+  EXPECT_TRUE(Reports(result, "units.csv", circle, "parent", "circle"));
+  EXPECT_TRUE(Reports(result, "posts.csv", unknown_unit, "unit", "no unit \"r-nowhere\""));
+  EXPECT_TRUE(Reports(result, "categories.csv", twice, "id", "already"));
+  EXPECT_TRUE(Reports(result, "leaves.csv", bad_date, "to_date", "is not a date"));
+  EXPECT_TRUE(Reports(result, "leaves.csv", turned, "to_date", "before it begins"));
+  EXPECT_TRUE(Reports(result, "departments.csv", bad_phone, "phone", "not a phone"));
+  EXPECT_TRUE(Reports(result, "organisations.csv", bad_id, "id", "is not an id"));
+  EXPECT_TRUE(Reports(result, "teams.csv", fields, "", "has 2 fields, the header 3"));
+  EXPECT_TRUE(Reports(result, "workers.csv", team, "team", "belongs to"));
+  EXPECT_NE(Text(result.problems).find("colour: there is no such key"), std::string::npos);
+}
+
+TEST(Loader, AnEmptyRosterBeforeALongHolidayIsAnError) {
+  SampleCity city;
+  for (const char* date : {"2026-04-04", "2026-04-05", "2026-04-06"}) {
+    city.ReplaceLine("duty.csv", std::string("s04,") + date, "");
+  }
+  city.ReplaceLine("duty.csv", "center,2026-10-01", "");  // more than 60 days ahead
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "duty.csv", 0, "date", "\"s04\" in the holiday 2026-04-04 to 2026-04-06"));
+  EXPECT_EQ(result.problems.size(), 1u) << Text(result.problems);
+  EXPECT_TRUE(Reports(city.Load("2026-08-20"), "duty.csv", 0, "date", "\"center\" in the holiday 2026-10-01"));
+}
+
+TEST(Loader, UnitsWithoutWorkersAreErrorsButRoomsAreWarnings) {
+  SampleCity city;
+  city["posts.csv"] = "worker,unit,head\nh-s01,s01,yes\n";
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "units.csv", 2, "id", "\"center\" has no worker"));
+  EXPECT_TRUE(Reports(result, "units.csv", 4, "id", "\"s02\" has no worker"));
+  EXPECT_TRUE(Reports(result, "units.csv", 12, "id", "its station serves it", true));
+  EXPECT_FALSE(Reports(result, "units.csv", 3, "id", "has no worker"));
+}
+
+TEST(Loader, DatesThatDoNotMeetAreErrors) {
+  SampleCity city;
+  const int early = city.Append("posts.csv", "w-0001,s02,,2022-01-01,");
+  const int absent = city.Append("duty.csv", "s01,2022-05-01,w-0001");
+  const int on_leave = city.Append("duty.csv", "s01,2026-03-10,w-0005");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "posts.csv", early, "from_date", "the worker is employed from 2023-01-01"));
+  EXPECT_TRUE(Reports(result, "duty.csv", absent, "date", "is not employed"));
+  EXPECT_TRUE(Reports(result, "duty.csv", on_leave, "date", "is on leave"));
+}
+
+TEST(Loader, AGapInTheFutureWarnsAndSuccessionIsFine) {
+  SampleCity city;
+  city.ReplaceLine("coverage.csv", "320585100001,", "320585100001,r-320585100001,,2026-05-31");
+  LoadResult gap = city.Load();
+  EXPECT_TRUE(gap.loaded);
+  EXPECT_TRUE(Reports(gap, "communities.csv", 2, "community_code", "on 2026-06-01", true));
+  city.Append("coverage.csv", "320585100001,s01,2026-06-01,");
+  EXPECT_EQ(Text(city.Load().problems), "");
+}
+
+TEST(Loader, PolicyMistakesAreReportedWithTheirLine) {
+  SampleCity city;
+  std::string& policy = city["policy.yaml"];
+  auto replace = [&](const std::string& from, const std::string& to) {
+    const size_t at = policy.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    policy.replace(at, from.size(), to);
+  };
+  auto line_of = [&](const std::string& text) {
+    return 1 + static_cast<int>(std::count(policy.begin(), policy.begin() + static_cast<std::ptrdiff_t>(policy.find(text)), '\n'));
+  };
+  replace("dangers: [abuse, violence]", "dangers: [abuse, dragons]");
+  replace("unit: x-minors", "unit: x-nobody");
+  replace("escalation_levels: 2", "escalation_levels: 9");
+  replace("id: offer-urgent, clock: offer", "id: offer-routine, clock: offer");
+  replace("urgencies: [urgent], limit: 4 natural-hours}", "urgencies: [urgent], limit: 4 moons}");
+  replace("  - {id: chase-crisis, clock: chase, urgencies: [crisis], limit: 30 natural-minutes}\n", "");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "policy.yaml", line_of("dragons"), "routing_rules[0].match.dangers[1]", "\"dragons\""));
+  EXPECT_TRUE(Reports(result, "policy.yaml", line_of("x-nobody"), "routing_rules[0].unit", "no unit"));
+  EXPECT_TRUE(Reports(result, "policy.yaml", line_of("escalation_levels"), "escalation_levels", "1 to 3"));
+  EXPECT_TRUE(Reports(result, "policy.yaml", line_of("4 moons"), "limits[4].limit", "not a length of time"));
+  EXPECT_TRUE(Reports(result, "policy.yaml", line_of("4 moons"), "limits[4].id", "already"));
+  EXPECT_NE(Text(result.problems).find("no limit for clock chase at urgency crisis"), std::string::npos);
+}
+
+TEST(Loader, BrokenYamlIsOneProblemWithItsLine) {
+  SampleCity city;
+  city["policy.yaml"] = "display_name: a\n  limits: [\n";
+  LoadResult result = city.Load();
+  ASSERT_EQ(result.problems.size(), 1u) << Text(result.problems);
+  EXPECT_GT(result.problems[0].line(), 0);
+}
+
+TEST(Loader, AByteOrderMarkAndCrlfAreFine) {
+  SampleCity city;
+  std::string with_crlf;
+  for (char c : city["units.csv"]) with_crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  city["units.csv"] = "\xEF\xBB\xBF" + with_crlf;
+  city["policy.yaml"] = "\xEF\xBB\xBF" + city["policy.yaml"];
+  LoadResult result = city.Load();
+  ASSERT_TRUE(result.loaded) << Text(result.problems);
+  EXPECT_EQ(result.loaded->hashes.SerializeAsString(), SampleCity().Load().loaded->hashes.SerializeAsString());
+}
+
+TEST(Loader, Gb18030SaysHowToSaveAndIsTheOnlyProblem) {
+  SampleCity city;
+  city["workers.csv"] = "id,display_name\nw-0001,\xD5\xC5\n";
+  LoadResult result = city.Load();
+  ASSERT_EQ(result.problems.size(), 1u) << Text(result.problems);
+  EXPECT_TRUE(Reports(result, "workers.csv", 2, "", "GB18030"));
+  EXPECT_NE(result.problems[0].remedy().find("CSV UTF-8"), std::string::npos);
+}
+
+TEST(Loader, MissingAndUnknownFilesAndColumnsAreErrors) {
+  SampleCity city;
+  city.Drop("types.csv");
+  city["unit.csv"] = "id\n";
+  city.ReplaceLine("dangers.csv", "id,", "id,name,urgency,restricted");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "types.csv", 0, "", "missing"));
+  EXPECT_TRUE(Reports(result, "unit.csv", 0, "", "not a table"));
+  EXPECT_TRUE(Reports(result, "dangers.csv", 1, "name", "no column"));
+  EXPECT_TRUE(Reports(result, "dangers.csv", 1, "display_name", "missing"));
+  EXPECT_EQ(result.problems.size(), 4u) << Text(result.problems);
+}
+
+TEST(Loader, AFolderThatIsNotThereIsAProblem) {
+  LoadResult result = LoadFolder(SampleCity::Folder() / "nowhere", kToday);
+  EXPECT_FALSE(result.loaded);
+  EXPECT_EQ(result.problems.size(), 1u);
+}
+
+TEST(Loader, ManyProblemsAreCountedNotListed) {
+  SampleCity city;
+  for (int row = 0; row < 3000; ++row) city["leaves.csv"] += "X,,\n";
+  LoadResult result = city.Load();
+  EXPECT_LT(result.problems.size(), 1100u);
+  EXPECT_TRUE(Reports(result, "leaves.csv", 0, "", "more problems"));
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -1,0 +1,197 @@
+#include "intake/intake.h"
+
+#include <algorithm>
+
+#include "commands/run.h"
+#include "domain/authorise.h"
+#include "sealing/ids.h"
+#include "sealing/seal.h"
+
+namespace gridloop {
+namespace {
+
+constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
+constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
+
+v1::ReporterStage Word(const NeedState& state) {
+  switch (state.stage()) {
+    case v1::STAGE_SUBMITTED:
+    case v1::STAGE_HELD: return v1::REPORTER_STAGE_RECEIVED;
+    case v1::STAGE_DISPATCHED:
+    case v1::STAGE_OFFERED: return v1::REPORTER_STAGE_DISPATCHED;
+    case v1::STAGE_CLOSED:
+    case v1::STAGE_WITHDRAWN: return v1::REPORTER_STAGE_DONE;
+    default: return v1::REPORTER_STAGE_IN_SERVICE;
+  }
+}
+
+const char* WordText(v1::ReporterStage stage) {
+  switch (stage) {
+    case v1::REPORTER_STAGE_RECEIVED: return "已受理";
+    case v1::REPORTER_STAGE_DISPATCHED: return "已派单";
+    case v1::REPORTER_STAGE_IN_SERVICE: return "服务中";
+    default: return "已办结";
+  }
+}
+
+const char* NextStepText(v1::ReporterStage stage) {
+  switch (stage) {
+    case v1::REPORTER_STAGE_RECEIVED: return kNextStep;
+    case v1::REPORTER_STAGE_DISPATCHED: return "已派给社工站，等待接单。";
+    case v1::REPORTER_STAGE_IN_SERVICE: return "社工正在跟进。";
+    default: return "本件已办结。";
+  }
+}
+
+}  // namespace
+
+void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& request, Callback<Expected<v1::SubmitNeedResponse>> reply) {
+  auto snapshot = world_.snapshots.Active();
+  int64_t now_us = world_.clock.WallUs();
+  std::vector<FieldViolation> violations;
+  CheckRequestId(request.request_id(), &violations);
+  CheckReport(request.report(), snapshot.get(), now_us, &violations);
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+
+  Event event;
+  event.set_subject(NeedSubject(caller.client, request.request_id()));
+  event.set_event_id(EventIdFor(event.subject(), caller.client, request.request_id(), "submit"));
+  event.set_body_mac(world_.secret.BodyMac(request));
+  event.set_request_id(request.request_id());
+  event.set_type(v1::EVENT_TYPE_SUBMITTED);
+  FillEnvelope(caller, snapshot.get(), &event);
+  if (request.report().has_observe_time()) event.set_occurred_at_us(FromTimestamp(request.report().observe_time()));
+  v1::Submitted& submitted = *event.mutable_submitted();
+  v1::Report& report = *submitted.mutable_report();
+  report = request.report();
+  if (report.type().empty()) report.set_type("other");
+  submitted.set_reporter_ref(world_.secret.ReporterRef(caller.client, report.reporter().reference()));
+  auto urgency = std::max(report.reported_urgency(), v1::URGENCY_ROUTINE);
+  bool restricted = report.restricted();
+  bool barred = false;
+  std::string date;
+  submitted.set_center("center");
+  if (snapshot) {
+    for (const auto& id : report.dangers()) {
+      const v1::Danger* danger = snapshot->FindDanger(id);
+      urgency = std::max(urgency, danger->urgency());
+      restricted |= danger->restricted();
+    }
+    for (const auto& id : report.categories()) {
+      const v1::Category* category = snapshot->FindCategory(id);
+      restricted |= category->restricted();
+      barred |= category->withdrawal_barred();
+    }
+    submitted.set_center(snapshot->center());
+    submitted.set_community(snapshot->CommunityOf(report.location().grid_code(), now_us));
+    date = snapshot->calendar().LocalDate(now_us);
+  } else {
+    date = WorkCalendar().LocalDate(now_us);
+  }
+  submitted.set_urgency(urgency);
+  submitted.set_restricted(restricted);
+  submitted.set_withdrawal_barred(barred || urgency == v1::URGENCY_CRISIS);
+  submitted.set_number(SpeakableNumber(date, event.subject()));
+  NeedState facts;
+  facts.set_urgency(urgency);
+  *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, facts, now_us);
+
+  auto key = world_.keys.Take();
+  if (!key) return reply(std::unexpected(key.error()));
+  if (auto sealed = SealEvent(&event, *key, world_.ids); !sealed) return reply(std::unexpected(sealed.error()));
+  std::string subject = event.subject();
+  world_.ledger.Append(std::move(event), [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
+    if (!position) return reply(std::unexpected(position.error()));
+    auto state = std::shared_ptr<const NeedState>();
+    world_.view.Get(subject, std::nullopt, [&](Expected<std::shared_ptr<const NeedState>> found) {
+      if (found) state = *found;
+    });
+    v1::SubmitNeedResponse response;
+    response.set_name(subject);
+    response.set_next_step(kNextStep);
+    response.set_position(ToText(*position));
+    if (state) {  // by the log, not by this attempt: a retry on another day keeps its number
+      response.set_number(state->number());
+      response.set_urgency(state->urgency());
+      *response.mutable_submit_time() = ToTimestamp(state->submitted_us());
+      if (state->urgency() == v1::URGENCY_CRISIS) response.set_emergency_advice(kCrisisAdvice);
+    }
+    reply(std::move(response));
+  });
+}
+
+std::string Intake::ClosingSentence(const NeedState& state) const {
+  if (state.stage() != v1::STAGE_CLOSED) return {};
+  auto record = world_.ledger.ReadAt({0, state.closing_offset()});
+  Event event;
+  if (!record || !event.ParseFromString(record->value) || !OpenEvent(&event, world_.keys)) return {};
+  return event.has_answered() ? event.answered().closing().reporter_sentence() : event.closing_requested().closing().reporter_sentence();
+}
+
+v1::ReporterNeed Intake::View(const NeedState& state) const {
+  v1::ReporterNeed need;
+  need.set_name(state.subject());
+  need.set_number(state.number());
+  need.set_stage(Word(state));
+  need.set_stage_text(WordText(need.stage()));
+  need.set_next_step(NextStepText(need.stage()));
+  need.set_etag(std::to_string(state.version()));
+  need.set_position(ToText({0, state.head_offset()}));
+  need.set_conflicted(state.conflict_count() > 0);
+  *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
+  need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
+  need.set_closing_sentence(ClosingSentence(state));
+  if (auto snapshot = world_.snapshots.Active()) {
+    const v1::Unit* unit = snapshot->FindUnit(state.unit().empty() ? state.center() : state.unit());
+    if (unit != nullptr) {
+      need.set_unit_display_name(unit->display_name());
+      need.set_unit_phone(unit->phone());
+    }
+    if (const auto* next = NextClock(state)) need.set_expected_date(snapshot->calendar().LocalDate(next->start().due_us()));
+  }
+  return need;
+}
+
+void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest& request, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckName(request.name(), &violations);
+  std::optional<Position> at_least;
+  if (!request.at_least().empty()) {
+    at_least = ParsePosition(request.at_least());
+    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
+  }
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  world_.view.Get(request.name(), at_least, [&](Expected<std::shared_ptr<const NeedState>> state) {
+    if (!state) return reply(std::unexpected(state.error()));
+    if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
+    v1::IntakeServiceGetNeedResponse response;
+    *response.mutable_need() = View(**state);
+    reply(std::move(response));
+  });
+}
+
+void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("reason", request.reason(), 0, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_WITHDRAWN);
+  event.mutable_withdrawn()->set_reason(request.reason());
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS) {
+      return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.", "危机或涉未成年人的需求不能撤销，请电话联系。");
+    }
+    return {};
+  };
+  Run(world_, caller, request, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("text", request.text(), 0, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_URGED);
+  event.mutable_urged()->set_text(request.text());
+  Run(world_, caller, request, "urge", std::move(event), std::move(violations), nullptr, std::move(reply));
+}
+
+}  // namespace gridloop

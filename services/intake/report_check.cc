@@ -1,0 +1,104 @@
+#include <algorithm>
+
+#include "intake/intake.h"
+#include "sealing/ids.h"
+
+namespace gridloop {
+namespace {
+
+constexpr int64_t kFutureUs = 300'000'000;
+
+// GB 11643-1999: 17 digits and a check character, ISO 7064 MOD 11-2.
+bool IsIdentityNumber(std::string_view text) {
+  static constexpr int kWeights[] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
+  if (text.size() != 18) return false;
+  int sum = 0;
+  for (size_t i = 0; i < 17; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    sum += (text[i] - '0') * kWeights[i];
+  }
+  return text[17] == "10X98765432"[sum % 11];
+}
+
+}  // namespace
+
+void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations) {
+  auto wrong = [violations](std::string field, std::string description) { violations->push_back({std::move(field), std::move(description)}); };
+  auto text = [violations](std::string_view field, const std::string& value, int at_least, int at_most) {
+    CheckText(field, value, at_least, at_most, violations);
+  };
+  text("report.summary", report.summary(), 1, 2000);
+  const auto& location = report.location();
+  if (location.grid_code().empty() && location.institution().empty() && location.address().empty() && !location.has_coordinates()) {
+    wrong("report.location", "needs a grid_code, an institution, an address or coordinates");
+  }
+  text("report.location.grid_code", location.grid_code(), 0, 32);
+  text("report.location.address", location.address(), 0, 300);
+  text("report.location.institution", location.institution(), 0, 64);
+  if (location.has_coordinates()) {
+    if (!(std::abs(location.coordinates().latitude_degrees()) <= 90)) wrong("report.location.coordinates.latitude_degrees", "must be -90 to 90");
+    if (!(std::abs(location.coordinates().longitude_degrees()) <= 180)) wrong("report.location.coordinates.longitude_degrees", "must be -180 to 180");
+  }
+  if (report.reporter().role() == v1::REPORTER_ROLE_UNSPECIFIED || !v1::ReporterRole_IsValid(report.reporter().role())) {
+    wrong("report.reporter.role", "is required");
+  }
+  text("report.reporter.reference", report.reporter().reference(), 1, 128);
+  text("report.reporter.phone", report.reporter().phone(), 0, 32);
+  text("report.reporter.display_name", report.reporter().display_name(), 0, 64);
+  if (report.source() == v1::SOURCE_UNSPECIFIED || !v1::Source_IsValid(report.source())) wrong("report.source", "is required");
+  if (!v1::Urgency_IsValid(report.reported_urgency())) wrong("report.reported_urgency", "is no known urgency");
+  if (!v1::Consent_IsValid(report.consent())) wrong("report.consent", "is no known consent");
+  if (report.has_observe_time() && FromTimestamp(report.observe_time()) > now_us + kFutureUs) {
+    wrong("report.observe_time", "is in the future; set the phone's clock or leave it out");
+  }
+  auto ids = [&](const char* field, const auto& values, auto known, const char* list) {
+    if (values.size() > 16) wrong(field, "at most 16 are taken");
+    for (int i = 0; i < std::min(values.size(), 16); ++i) {
+      if (snapshot != nullptr && !known(values.Get(i))) {
+        wrong(std::string(field) + "[" + std::to_string(i) + "]", std::string("is not in the directory; ListCategories gives the ") + list);
+      }
+    }
+  };
+  ids("report.categories", report.categories(), [&](const std::string& id) { return snapshot->FindCategory(id) != nullptr; }, "categories");
+  ids("report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->FindDanger(id) != nullptr; }, "dangers");
+  if (snapshot != nullptr && !report.type().empty() && snapshot->FindType(report.type()) == nullptr) {
+    wrong("report.type", "is not in the directory; ListCategories gives the types");
+  }
+  if (snapshot != nullptr && !location.institution().empty() && snapshot->FindInstitution(location.institution()) == nullptr) {
+    wrong("report.location.institution", "is not in the directory");
+  }
+  const auto& subject = report.subject();
+  text("report.subject.display_name", subject.display_name(), 0, 64);
+  text("report.subject.phone", subject.phone(), 0, 32);
+  text("report.subject.residence", subject.residence(), 0, 300);
+  text("report.subject.guardian", subject.guardian(), 0, 128);
+  if (subject.birth_year() != 0 && (subject.birth_year() < 1900 || subject.birth_year() > 1970 + now_us / 31'556'952'000'000)) {
+    wrong("report.subject.birth_year", "must be 1900 to this year, or 0 if not known");
+  }
+  if (!subject.identity_number().empty() && !IsIdentityNumber(subject.identity_number())) {
+    wrong("report.subject.identity_number", "must be 18 characters with the right check character");
+  }
+  if (subject.contacts_size() > 10) wrong("report.subject.contacts", "at most 10 are taken");
+  for (int i = 0; i < std::min(subject.contacts_size(), 10); ++i) {
+    std::string field = "report.subject.contacts[" + std::to_string(i) + "].";
+    text(field + "display_name", subject.contacts(i).display_name(), 0, 64);
+    text(field + "relation", subject.contacts(i).relation(), 0, 32);
+    text(field + "phone", subject.contacts(i).phone(), 0, 32);
+  }
+  if (report.attachments_size() > 10) wrong("report.attachments", "at most 10 are taken");
+  for (int i = 0; i < std::min(report.attachments_size(), 10); ++i) {
+    std::string field = "report.attachments[" + std::to_string(i) + "].";
+    const auto& attachment = report.attachments(i);
+    text(field + "uri", attachment.uri(), 1, 1000);
+    if (!attachment.uri().starts_with("https://")) wrong(field + "uri", "must be an https URI");
+    text(field + "media_type", attachment.media_type(), 0, 128);
+    if (attachment.sha256().size() != 32) wrong(field + "sha256", "must be 32 bytes");
+  }
+  text("report.actions_taken", report.actions_taken(), 0, 1000);
+  text("report.informed_parties", report.informed_parties(), 0, 500);
+  text("report.external_reference", report.external_reference(), 0, 128);
+  text("report.best_contact_time", report.best_contact_time(), 0, 200);
+  if (!report.related_need().empty() && !IsNeedName(report.related_need())) wrong("report.related_need", "must be needs/ and 26 characters");
+}
+
+}  // namespace gridloop

@@ -1,0 +1,108 @@
+#include "runtime/credentials.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <vector>
+
+#include "sealing/digest.h"
+
+namespace gridloop {
+namespace {
+
+constexpr std::string_view kBearer = "Bearer ";
+constexpr size_t kTokenBytes = 32;
+
+std::string RoleText(v1::Role role) {
+  std::string text = v1::Role_Name(role).substr(std::string_view("ROLE_").size());
+  std::ranges::transform(text, text.begin(), [](char c) { return c == '_' ? '-' : static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::vector<std::string> Split(const std::string& line) {
+  std::vector<std::string> fields(1);
+  for (char c : line) {
+    if (c == '\t') {
+      fields.emplace_back();
+    } else {
+      fields.back().push_back(c);
+    }
+  }
+  return fields;
+}
+
+}  // namespace
+
+std::optional<v1::Role> ParseRole(std::string_view text) {
+  std::string name = "ROLE_";
+  for (char c : text) name.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(c)));
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+  if (!v1::Role_Parse(name, &role) || role == v1::ROLE_UNSPECIFIED) return std::nullopt;
+  return role;
+}
+
+Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
+  auto bad = [&](const std::string& what) {
+    return Fail(Code::kFailedPrecondition, "TOKEN_FILE_BAD", file.string() + ": " + what);
+  };
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return bad("cannot be read; make it with gridctl token create");
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) return bad("others may read it; run: chmod 600 " + file.string());
+  Credentials credentials;
+  std::ifstream lines(file);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    if (line.empty() || line[0] == '#') continue;
+    auto fields = Split(line);
+    Credential credential;
+    auto role = fields.size() == 7 ? ParseRole(fields[3]) : std::nullopt;
+    if (!role || fields[0].size() != 64 ||
+        std::from_chars(fields[6].data(), fields[6].data() + fields[6].size(), credential.expires_s).ec != std::errc{}) {
+      return bad("line " + std::to_string(number) + " is no credential; remove it and run gridctl token create");
+    }
+    credential.client = fields[1];
+    credential.actor.set_principal(fields[2]);
+    credential.actor.set_role(*role);
+    credential.actor.set_unit(fields[4]);
+    credential.actor.set_worker(fields[5]);
+    credentials.by_hash_[fields[0]] = std::move(credential);
+  }
+  return credentials;
+}
+
+Expected<Credential> Credentials::Find(std::string_view authorization_header, int64_t now_us) const {
+  if (!authorization_header.starts_with(kBearer)) {
+    return Fail(Code::kUnauthenticated, "CREDENTIAL_MISSING", "Send the token as metadata: authorization: Bearer TOKEN.", "请先登录。");
+  }
+  auto found = by_hash_.find(Hex(Sha256(authorization_header.substr(kBearer.size()))));
+  if (found == by_hash_.end()) {
+    return Fail(Code::kUnauthenticated, "CREDENTIAL_UNKNOWN", "This token is not known here; ask the operator for a new one.", "凭证无效，请联系管理员。");
+  }
+  if (found->second.expires_s != 0 && found->second.expires_s * 1'000'000 <= now_us) {
+    return Fail(Code::kUnauthenticated, "CREDENTIAL_EXPIRED", "This token has expired; ask the operator for a new one.", "凭证已过期，请联系管理员。");
+  }
+  return found->second;
+}
+
+Expected<std::string> CreateToken(const std::filesystem::path& file, const Credential& credential, IdSource& ids) {
+  std::string token = "glt_" + Hex(ids.Random(kTokenBytes));
+  const v1::Actor& actor = credential.actor;
+  for (const std::string& field : {credential.client, actor.principal(), actor.unit(), actor.worker()}) {
+    if (field.find_first_of("\t\r\n") != std::string::npos) {
+      return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "client, principal, unit and worker hold no tab and no line end.");
+    }
+  }
+  std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' +
+                     actor.unit() + '\t' + actor.worker() + '\t' + std::to_string(credential.expires_s) + '\n';
+  int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  bool good = out >= 0 && ::write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(out) == 0;
+  if (out >= 0) ::close(out);
+  if (!good) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  return token;
+}
+
+}  // namespace gridloop

@@ -1,0 +1,42 @@
+// Bearer tokens from an owner-only file; only their SHA-256 is kept.
+//
+// One line a credential, fields separated by tabs:
+//   <SHA-256 of the token, hex> <client> <principal> <role> <unit> <worker> <expiry, seconds since the epoch, 0 never>
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "domain/error.h"
+#include "gridloop/v1/event.pb.h"
+#include "ports/clock.h"
+
+namespace gridloop {
+
+struct Credential {
+  std::string client;
+  v1::Actor actor;  // principal, role, unit, worker
+  int64_t expires_s = 0;
+};
+
+// Immutable after loading, thread-safe.
+class Credentials {
+ public:
+  // kFailedPrecondition names the file, the line and the remedy. A file that others may read is refused.
+  static Expected<Credentials> Load(const std::filesystem::path& file);
+  // kUnauthenticated: CREDENTIAL_MISSING, CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED.
+  Expected<Credential> Find(std::string_view authorization_header, int64_t now_us) const;
+
+ private:
+  std::unordered_map<std::string, Credential> by_hash_;
+};
+
+// Appends a credential and gives its token; makes the file owner-only if it is new. Ids must hold no tab or line end.
+Expected<std::string> CreateToken(const std::filesystem::path& file, const Credential& credential, IdSource& ids);
+
+// "station-head" to ROLE_STATION_HEAD.
+std::optional<v1::Role> ParseRole(std::string_view text);
+
+}  // namespace gridloop

@@ -1,0 +1,433 @@
+#include "assignment/assignment.h"
+
+#include <algorithm>
+#include <set>
+
+#include "commands/run.h"
+#include "domain/authorise.h"
+#include "domain/row_keys.h"
+#include "sealing/ids.h"
+#include "sealing/seal.h"
+
+namespace gridloop {
+namespace {
+
+constexpr int kUsualPage = 50;
+constexpr int kLongestPage = 200;
+constexpr int64_t kFutureUs = 300'000'000;
+
+std::unexpected<Error> OfferNotOpen() {
+  return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "This offer is not open any more; look at the inbox again.", "该派单已失效，请刷新收件箱。");
+}
+
+bool Runs(const NeedState& head, v1::ClockKind kind) {
+  return std::ranges::any_of(head.clocks(), [kind](const auto& clock) {
+    return clock.start().kind() == kind || (clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.start().chased() == kind);
+  });
+}
+
+// The clock of the step that a stage waits for. Assessment is a promise that runs since the dispatch; when it has
+// fired and its chase is over, assignment's limit watches in its place.
+void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
+  v1::ClockKind kind = v1::CLOCK_KIND_SERVICE;
+  switch (stage) {
+    case v1::STAGE_ACCEPTED: kind = v1::CLOCK_KIND_ASSIGNMENT; break;
+    case v1::STAGE_ASSIGNED:
+      if (Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
+      kind = v1::CLOCK_KIND_ASSIGNMENT;
+      break;
+    case v1::STAGE_ASSESSED: kind = v1::CLOCK_KIND_GRADING; break;
+    case v1::STAGE_GRADED: kind = v1::CLOCK_KIND_PLANNING; break;
+    default: break;
+  }
+  *event->add_clocks() = StartClock(snapshot, kind, head, now_us);
+}
+
+// Worker ids and the organisations that the directory names for them.
+template <class Workers>
+Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, const Workers& workers) {
+  std::set<std::string> organisations;
+  for (const std::string& worker : workers) {
+    const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->FindWorker(worker);
+    if (found == nullptr) {
+      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + "; ListWorkers gives them.", "机构目录中没有该社工。");
+    }
+    if (!found->organisation().empty()) organisations.insert(found->organisation());
+  }
+  return organisations;
+}
+
+void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* violations) {
+  if (closing.reason() == v1::CLOSING_REASON_UNSPECIFIED || !v1::ClosingReason_IsValid(closing.reason())) {
+    violations->push_back({"closing.reason", "is required"});
+  }
+  CheckText("closing.result_summary", closing.result_summary(), 1, 2000, violations);
+  CheckText("closing.reporter_sentence", closing.reporter_sentence(), 1, 200, violations);
+  CheckText("closing.services_given", closing.services_given(), 0, 1000, violations);
+  CheckText("closing.unconfirmed_reason", closing.unconfirmed_reason(), 0, 300, violations);
+  CheckText("closing.unmet_needs", closing.unmet_needs(), 0, 1000, violations);
+  if (!closing.follow_up_date().empty() && DaysFromDate(closing.follow_up_date()) == INT64_MIN) {
+    violations->push_back({"closing.follow_up_date", "must be a date, YYYY-MM-DD"});
+  }
+  if (closing.satisfaction() < 0 || closing.satisfaction() > 5) violations->push_back({"closing.satisfaction", "must be 1 to 5, or 0 if not asked"});
+  if (closing.evidence_sha256_size() > 20) violations->push_back({"closing.evidence_sha256", "at most 20 are taken"});
+  for (const auto& digest : closing.evidence_sha256()) {
+    if (digest.size() != 32) violations->push_back({"closing.evidence_sha256", "must be 32 bytes each"});
+  }
+}
+
+}  // namespace
+
+void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request,
+                         Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckName(request.name(), &violations);
+  CheckText("purpose", request.purpose(), 0, 200, &violations);
+  std::optional<Position> at_least;
+  if (!request.at_least().empty()) {
+    at_least = ParsePosition(request.at_least());
+    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
+  }
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  world_.view.Get(request.name(), at_least, [&](Expected<std::shared_ptr<const NeedState>> found) {
+    if (!found) return reply(std::unexpected(found.error()));
+    const NeedState& state = **found;
+    if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
+    v1::AssignmentServiceGetNeedResponse response;
+    *response.mutable_need() = StaffNeed(state, caller.actor);
+    if (!request.purpose().empty() && MaySeePersonal(caller.actor, state)) {
+      auto record = world_.ledger.ReadAt({0, state.applied(0).offset()});
+      Event event;
+      // A forgotten key leaves the report without its personal part.
+      if (record && event.ParseFromString(record->value) && OpenEvent(&event, world_.keys)) {
+        v1::Report& report = *event.mutable_submitted()->mutable_report();
+        if (report.reporter().anonymous()) report.clear_reporter();
+        *response.mutable_need()->mutable_report() = std::move(report);
+      }
+    }
+    reply(std::move(response));
+  });
+}
+
+void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply) {
+  std::string id = BareId(request.parent());
+  bool worker = request.parent().starts_with("workers/");
+  if (id.empty() || (!worker && !request.parent().starts_with("units/"))) {
+    return reply(std::unexpected(*Refuse({{"parent", "must be units/ or workers/ and an id"}})));
+  }
+  auto snapshot = world_.snapshots.Active();
+  bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
+  bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
+  // A station's head also sees the inboxes of its rooms.
+  bool below = caller.actor.role() == v1::ROLE_STATION_HEAD && !worker && snapshot && snapshot->StationOf(id) == caller.actor.unit();
+  if (!centre && !own && !below) {
+    return reply(Fail(Code::kPermissionDenied, "NOT_YOUR_INBOX", "This inbox is of another unit or worker.", "这不是您的收件箱。"));
+  }
+  std::string query = "ListInbox " + request.parent();
+  auto after = world_.secret.ParsePageToken(query, request.page_token());
+  std::vector<FieldViolation> violations;
+  if (!after) violations.push_back({"page_token", "is not of this inbox; start again without one"});
+  std::optional<Position> at_least;
+  if (!request.at_least().empty()) {
+    at_least = ParsePosition(request.at_least());
+    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
+  }
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  int size = request.page_size() <= 0 ? kUsualPage : std::min(request.page_size(), kLongestPage);
+  std::string box = worker ? rows::WorkerBox(id) : rows::UnitBox(id);
+  world_.view.Scan(rows::InboxPrefix(box), *after, size, at_least, [&](Expected<RowPage> page) {
+    if (!page) return reply(std::unexpected(page.error()));
+    v1::ListInboxResponse response;
+    for (const Row& row : page->rows) {
+      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
+    }
+    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+    reply(std::move(response));
+  });
+}
+
+void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
+  auto offer = CheckObjectId("offer", request.offer());
+  if (!offer) return reply(std::unexpected(offer.error()));
+  Event event;
+  event.set_type(v1::EVENT_TYPE_OFFER_ACCEPTED);
+  event.mutable_offer_accepted()->set_offer(*offer);
+  auto decide = [offer = *offer, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (head.offer().event_id() != offer) return OfferNotOpen();
+    if (actor.role() == v1::ROLE_WORKER && !head.offer().direct_accept()) {
+      return Fail(Code::kPermissionDenied, "HEAD_ACCEPTS", "This offer is accepted by the station's head.", "此派单须由站长接单。");
+    }
+    made.mutable_offer_accepted()->set_late(now_us > head.offer().due_us());
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ASSIGNMENT, head, now_us);
+    return {};
+  };
+  Run(world_, caller, request, "accept", std::move(event), {}, decide, std::move(reply));
+}
+
+void Assignment::DeclineOffer(const Caller& caller, const v1::DeclineOfferRequest& request, Callback<Expected<v1::DeclineOfferResponse>> reply) {
+  auto offer = CheckObjectId("offer", request.offer());
+  if (!offer) return reply(std::unexpected(offer.error()));
+  std::vector<FieldViolation> violations;
+  if (request.reason() == v1::DECLINE_REASON_UNSPECIFIED || !v1::DeclineReason_IsValid(request.reason())) violations.push_back({"reason", "is required"});
+  CheckText("text", request.text(), request.reason() == v1::DECLINE_REASON_OTHER ? 1 : 0, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_OFFER_DECLINED);
+  event.mutable_offer_declined()->set_offer(*offer);
+  event.mutable_offer_declined()->set_reason(request.reason());
+  event.mutable_offer_declined()->set_text(request.text());
+  auto decide = [offer = *offer](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (head.offer().event_id() != offer) return OfferNotOpen();
+    if (head.offer().binding()) {
+      return Fail(Code::kFailedPrecondition, "OFFER_BINDING", "The centre's dispatch is binding and cannot be declined.", "中心的派单为最终决定，不能退单。");
+    }
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, head, now_us);
+    return {};
+  };
+  Run(world_, caller, request, "decline", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  if (!request.worker().starts_with("workers/")) violations.push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
+  if (request.co_workers_size() > 5) violations.push_back({"co_workers", "at most 5 are taken"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_WORKER_ASSIGNED);
+  auto& payload = *event.mutable_worker_assigned();
+  payload.set_worker(BareId(request.worker()));
+  for (const auto& worker : request.co_workers()) payload.add_co_workers(BareId(worker));
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    auto& assigned = *made.mutable_worker_assigned();
+    std::vector<std::string> workers(assigned.co_workers().begin(), assigned.co_workers().end());
+    workers.push_back(assigned.worker());
+    auto organisations = Organisations(snapshot, workers);
+    if (!organisations) return std::unexpected(organisations.error());
+    for (const auto& worker : workers) {
+      auto posted_at = [&](const std::string& unit) {
+        return std::ranges::any_of(snapshot->WorkersAt(unit, now_us), [&](const v1::Worker* each) { return BareId(each->name()) == worker; });
+      };
+      if (!posted_at(head.unit()) && !posted_at(head.station())) {
+        return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + worker + " has no post at the unit or its station today.", "该社工当前不在本单位任职。");
+      }
+    }
+    assigned.clear_organisations();
+    for (const auto& organisation : *organisations) assigned.add_organisations(organisation);
+    StartStepClock(snapshot, head.stage() == v1::STAGE_ACCEPTED ? v1::STAGE_ASSIGNED : head.stage(), head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "assign", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& request, Callback<Expected<v1::AnswerNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckClosing(request.closing(), &violations);
+  if (request.closing().reason() != v1::CLOSING_REASON_ANSWERED) violations.push_back({"closing.reason", "must be CLOSING_REASON_ANSWERED"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_ANSWERED);
+  *event.mutable_answered()->mutable_closing() = request.closing();
+  Run(world_, caller, request, "answer", std::move(event), std::move(violations), nullptr, std::move(reply));
+}
+
+void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEmergencyActionRequest& request,
+                                       Callback<Expected<v1::RecordEmergencyActionResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("action", request.action(), 1, 2000, &violations);
+  CheckText("informed_parties", request.informed_parties(), 0, 500, &violations);
+  if (request.has_action_time() && FromTimestamp(request.action_time()) > world_.clock.WallUs() + kFutureUs) {
+    violations.push_back({"action_time", "is in the future"});
+  }
+  Event event;
+  event.set_type(v1::EVENT_TYPE_EMERGENCY_RECORDED);
+  if (request.has_action_time()) event.set_occurred_at_us(FromTimestamp(request.action_time()));
+  event.mutable_emergency_recorded()->set_action(request.action());
+  event.mutable_emergency_recorded()->set_informed_parties(request.informed_parties());
+  Run(world_, caller, request, "record-emergency", std::move(event), std::move(violations), nullptr, std::move(reply));
+}
+
+void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("findings", request.findings(), 1, 2000, &violations);
+  auto snapshot = world_.snapshots.Active();
+  if (!request.type().empty() && snapshot && snapshot->FindType(request.type()) == nullptr) violations.push_back({"type", "is not in the directory"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_ASSESSED);
+  auto& payload = *event.mutable_assessed();
+  payload.set_casework(request.casework());
+  payload.set_findings(request.findings());
+  payload.set_type(request.type());
+  auto decide = [casework = request.casework()](const NeedState& head, const Snapshot* active, int64_t now_us, Event& made) -> Expected<void> {
+    StartStepClock(active, casework ? v1::STAGE_ASSESSED : v1::STAGE_PLANNED, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "assess", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::GradeNeed(const Caller& caller, const v1::GradeNeedRequest& request, Callback<Expected<v1::GradeNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  if (request.grade() == v1::GRADE_UNSPECIFIED || !v1::Grade_IsValid(request.grade())) violations.push_back({"grade", "is required"});
+  CheckText("reason", request.reason(), 0, 1000, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_GRADED);
+  event.mutable_graded()->set_grade(request.grade());
+  event.mutable_graded()->set_reason(request.reason());
+  auto decide = [grade = request.grade()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (snapshot != nullptr) {
+      for (const auto& rule : snapshot->policy().grades()) {
+        if (rule.grade() == grade) made.mutable_graded()->set_tier(rule.tier());
+      }
+    }
+    NeedState graded;
+    graded.set_urgency(head.urgency());
+    graded.set_grade(grade);
+    StartStepClock(snapshot, v1::STAGE_GRADED, graded, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "grade", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::PlanService(const Caller& caller, const v1::PlanServiceRequest& request, Callback<Expected<v1::PlanServiceResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  if (request.goals().empty() || request.goals_size() > 10) violations.push_back({"goals", "1 to 10 are required"});
+  for (int i = 0; i < std::min(request.goals_size(), 10); ++i) CheckText("goals[" + std::to_string(i) + "]", request.goals(i), 1, 300, &violations);
+  CheckText("measures", request.measures(), 1, 2000, &violations);
+  if (request.planned_services() < 0 || request.planned_services() > 1000) violations.push_back({"planned_services", "must be 0 to 1,000"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_PLANNED);
+  auto& payload = *event.mutable_planned();
+  *payload.mutable_goals() = request.goals();
+  payload.set_measures(request.measures());
+  payload.set_planned_services(request.planned_services());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    StartStepClock(snapshot, v1::STAGE_PLANNED, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "plan", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequest& request, Callback<Expected<v1::RecordServiceResponse>> reply) {
+  static const std::set<std::string> kForms = {"visit", "talk", "phone", "group", "accompaniment", "material"};
+  std::vector<FieldViolation> violations;
+  if (!request.has_start_time() || FromTimestamp(request.start_time()) > world_.clock.WallUs() + kFutureUs) {
+    violations.push_back({"start_time", "is required and not in the future"});
+  }
+  int64_t minutes = request.duration().seconds() / 60;
+  if (minutes < 1 || minutes > 1440) violations.push_back({"duration", "must be 1 minute to 24 hours"});
+  if (!kForms.contains(request.form())) violations.push_back({"form", "must be visit, talk, phone, group, accompaniment or material"});
+  CheckText("content", request.content(), 1, 2000, &violations);
+  if (request.workers_size() > 10) violations.push_back({"workers", "at most 10 are taken"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_SERVICE_RECORDED);
+  auto& payload = *event.mutable_service_recorded();
+  for (const auto& worker : request.workers()) payload.add_workers(BareId(worker));
+  if (payload.workers().empty()) payload.add_workers(caller.actor.worker());
+  payload.set_start_us(FromTimestamp(request.start_time()));
+  payload.set_duration_minutes(static_cast<int32_t>(std::clamp<int64_t>(minutes, 0, 1440)));
+  payload.set_form(request.form());
+  payload.set_content(request.content());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    auto organisations = Organisations(snapshot, made.service_recorded().workers());
+    if (!organisations) return std::unexpected(organisations.error());
+    made.mutable_service_recorded()->clear_organisations();
+    for (const auto& organisation : *organisations) made.mutable_service_recorded()->add_organisations(organisation);
+    StartStepClock(snapshot, v1::STAGE_IN_SERVICE, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "record-service", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::RecordFollowUp(const Caller& caller, const v1::RecordFollowUpRequest& request, Callback<Expected<v1::RecordFollowUpResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("findings", request.findings(), 1, 2000, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_FOLLOW_UP_RECORDED);
+  event.mutable_follow_up_recorded()->set_findings(request.findings());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    StartStepClock(snapshot, v1::STAGE_FOLLOW_UP, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "record-follow-up", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::AddNote(const Caller& caller, const v1::AddNoteRequest& request, Callback<Expected<v1::AddNoteResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("text", request.text(), 1, 2000, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_NOTE_ADDED);
+  event.mutable_note_added()->set_text(request.text());
+  Run(world_, caller, request, "add-note", std::move(event), std::move(violations), nullptr, std::move(reply));
+}
+
+void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRequest& request, Callback<Expected<v1::RequestClosingResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckClosing(request.closing(), &violations);
+  if (request.closing().reason() == v1::CLOSING_REASON_ANSWERED) violations.push_back({"closing.reason", "an answer at once is given with AnswerNeed"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_CLOSING_REQUESTED);
+  *event.mutable_closing_requested()->mutable_closing() = request.closing();
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    const auto& closing = made.closing_requested().closing();
+    if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && head.services() == 0) {
+      return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.", "尚无服务记录，不能以目标达成结案。");
+    }
+    std::vector<FieldViolation> missing;
+    if (head.casework() && head.services() > 0) {
+      if (closing.goals() == v1::GOALS_OUTCOME_UNSPECIFIED) missing.push_back({"closing.goals", "is required for casework"});
+      if (closing.final_grade() == v1::GRADE_UNSPECIFIED) missing.push_back({"closing.final_grade", "is required for casework"});
+    }
+    if (auto refused = Refuse(std::move(missing))) return std::unexpected(std::move(*refused));
+    bool centre = head.urgency() == v1::URGENCY_CRISIS;
+    if (snapshot != nullptr) {
+      for (const auto& rule : snapshot->policy().grades()) centre |= rule.grade() == head.grade() && rule.verified_by_center();
+    }
+    made.mutable_closing_requested()->set_verified_by_center(centre);
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_VERIFICATION, head, now_us);
+    return {};
+  };
+  Run(world_, caller, request, "request-closing", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequest& request, Callback<Expected<v1::VerifyClosingResponse>> reply) {
+  auto closing = CheckObjectId("closing", request.closing());
+  if (!closing) return reply(std::unexpected(closing.error()));
+  std::vector<FieldViolation> violations;
+  CheckText("reasons", request.reasons(), request.approve() ? 0 : 1, 1000, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_CLOSING_VERIFIED);
+  auto& payload = *event.mutable_closing_verified();
+  payload.set_closing(*closing);
+  payload.set_approved(request.approve());
+  payload.set_reasons(request.reasons());
+  auto decide = [closing = *closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (head.closing_event_id() != closing) {
+      return Fail(Code::kFailedPrecondition, "CLOSING_NOT_OPEN", "This closing is not the one that waits; get the need and use its `closing`.", "该结案申请已变化，请刷新后再审核。");
+    }
+    bool centre = role == v1::ROLE_DISPATCHER || role == v1::ROLE_DUTY_OFFICER;
+    if (head.verified_by_center() != centre) {
+      return Fail(Code::kPermissionDenied, "OTHER_VERIFIER", head.verified_by_center() ? "The centre verifies this closing." : "The station's head verifies this closing.",
+                  head.verified_by_center() ? "此件由中心审核结案。" : "此件由站长审核结案。");
+    }
+    if (!made.closing_verified().approved()) {
+      StartStepClock(snapshot, head.stage_before_closing(), head, now_us, &made);
+    }
+    return {};
+  };
+  Run(world_, caller, request, "verify-closing", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedRequest& request, Callback<Expected<v1::EscalateNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_ESCALATED);
+  event.mutable_escalated()->set_reason(request.reason());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    int highest = snapshot != nullptr && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
+    auto& escalated = *made.mutable_escalated();
+    escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
+    escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, NextClock(head)->start().kind());
+    return {};
+  };
+  Run(world_, caller, request, "escalate", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+}  // namespace gridloop

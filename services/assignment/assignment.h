@@ -1,0 +1,42 @@
+// Offers, inboxes and the work on needs. Thread-safe.
+#pragma once
+
+#include <memory>
+
+#include "commands/command.h"
+#include "commands/reactor.h"
+#include "gridloop/v1/assignment_service.pb.h"
+
+namespace gridloop {
+
+class Assignment {
+ public:
+  explicit Assignment(World& world) : world_(world) {}
+  void Start();  // from here on offers are made and deadlines fire, until destruction
+
+  void GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request, Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply);
+  void ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply);
+  void AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply);
+  void DeclineOffer(const Caller& caller, const v1::DeclineOfferRequest& request, Callback<Expected<v1::DeclineOfferResponse>> reply);
+  void AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply);
+  void AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& request, Callback<Expected<v1::AnswerNeedResponse>> reply);
+  void RecordEmergencyAction(const Caller& caller, const v1::RecordEmergencyActionRequest& request, Callback<Expected<v1::RecordEmergencyActionResponse>> reply);
+  void AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply);
+  void GradeNeed(const Caller& caller, const v1::GradeNeedRequest& request, Callback<Expected<v1::GradeNeedResponse>> reply);
+  void PlanService(const Caller& caller, const v1::PlanServiceRequest& request, Callback<Expected<v1::PlanServiceResponse>> reply);
+  void RecordService(const Caller& caller, const v1::RecordServiceRequest& request, Callback<Expected<v1::RecordServiceResponse>> reply);
+  void RecordFollowUp(const Caller& caller, const v1::RecordFollowUpRequest& request, Callback<Expected<v1::RecordFollowUpResponse>> reply);
+  void AddNote(const Caller& caller, const v1::AddNoteRequest& request, Callback<Expected<v1::AddNoteResponse>> reply);
+  void RequestClosing(const Caller& caller, const v1::RequestClosingRequest& request, Callback<Expected<v1::RequestClosingResponse>> reply);
+  void VerifyClosing(const Caller& caller, const v1::VerifyClosingRequest& request, Callback<Expected<v1::VerifyClosingResponse>> reply);
+  void EscalateNeed(const Caller& caller, const v1::EscalateNeedRequest& request, Callback<Expected<v1::EscalateNeedResponse>> reply);
+
+ private:
+  void OfferOne(const std::string& subject);
+  void FireOne(const std::string& subject);
+  World& world_;
+  std::unique_ptr<Reactor> offers_;
+  std::unique_ptr<Reactor> deadlines_;
+};
+
+}  // namespace gridloop

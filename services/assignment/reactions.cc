@@ -1,0 +1,78 @@
+// What assignment does by itself: makes offers, and acts on passed deadlines.
+#include "assignment/assignment.h"
+
+#include <algorithm>
+
+#include "commands/run.h"
+#include "domain/offers.h"
+#include "domain/row_keys.h"
+
+namespace gridloop {
+namespace {
+
+constexpr int kLoadCounted = 1000;
+
+std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
+
+}  // namespace
+
+void Assignment::Start() {
+  offers_ = std::make_unique<Reactor>(world_, rows::WantPrefix('o'), false, [this](const std::string& subject) { OfferOne(subject); });
+  deadlines_ = std::make_unique<Reactor>(world_, rows::DuePrefix(), true, [this](const std::string& subject) { FireOne(subject); });
+}
+
+void Assignment::OfferOne(const std::string& subject) {
+  auto state = StateNow(world_, subject);
+  auto snapshot = world_.snapshots.Active();
+  if (!state || Wants(*state) != Want::kOffer || !snapshot) return;
+  // Loads are counted before deciding: a decision on the head never scans.
+  OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(), [this](const std::string& worker) {
+    return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted);
+  });
+  (void)ReactAndWait(world_, *state, "offer", "assignment", [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
+    if (Wants(head) != Want::kOffer || head.version() != version) return Gone();
+    Event event;
+    event.set_type(v1::EVENT_TYPE_OFFERED);
+    auto& offered = *event.mutable_offered();
+    offered.set_unit(head.unit());
+    offered.set_station(head.station());
+    offered.set_worker(decision.worker);
+    offered.set_direct_accept(decision.direct_accept);
+    offered.set_binding(head.binding());
+    for (const auto& alert : decision.alerts) *offered.add_alerts() = alert;
+    *offered.mutable_receipt() = decision.receipt;
+    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_OFFER, head, now_us);
+    return event;
+  });
+}
+
+void Assignment::FireOne(const std::string& subject) {
+  auto state = StateNow(world_, subject);
+  if (!state) return;
+  auto snapshot = world_.snapshots.Active();
+  std::string kind = OnDue(*state) == Due::kExpireOffer ? "expire" : "escalate";
+  (void)ReactAndWait(world_, *state, kind, "assignment", [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
+    const auto* next = NextClock(head);
+    if (next == nullptr || next->start().due_us() > now_us) return Gone();
+    Event event;
+    if (OnDue(head) == Due::kExpireOffer) {
+      event.set_type(v1::EVENT_TYPE_OFFER_EXPIRED);
+      event.mutable_offer_expired()->set_offer(next->object());
+      *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
+      return event;
+    }
+    event.set_type(v1::EVENT_TYPE_ESCALATED);
+    auto& escalated = *event.mutable_escalated();
+    escalated.set_kind(next->start().kind());
+    escalated.set_object(next->object());
+    escalated.set_chased(next->start().chased());
+    int highest = snapshot && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
+    escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
+    escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
+    auto chased = next->start().kind() == v1::CLOCK_KIND_CHASE ? next->start().chased() : next->start().kind();
+    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, chased);
+    return event;
+  });
+}
+
+}  // namespace gridloop

@@ -1,0 +1,243 @@
+#include "routing/routing.h"
+
+#include <algorithm>
+
+#include "commands/run.h"
+#include "directory/loader.h"
+#include "domain/routing.h"
+#include "domain/row_keys.h"
+#include "sealing/digest.h"
+#include "sealing/ids.h"
+
+namespace gridloop {
+namespace {
+
+constexpr uint32_t kBouncesThatBind = 2;
+constexpr int kUsualPage = 50;
+constexpr int kLongestPage = 200;
+
+// Starts what a dispatch starts: the time for making the offer and, the first time, the promises.
+void StartDispatchClocks(const Snapshot* snapshot, const NeedState& head, int64_t now_us, Event* event) {
+  bool routing_runs = false;
+  for (const auto& clock : head.clocks()) routing_runs |= clock.start().kind() == v1::CLOCK_KIND_ROUTING;
+  if (!routing_runs) *event->add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, head, now_us);
+  if (head.promised()) return;
+  *event->add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ACCEPTANCE, head, now_us);
+  *event->add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ASSESSMENT, head, now_us);
+}
+
+Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
+  if (head.stage() == v1::STAGE_HELD && head.held_event_id() == held) return {};
+  return Fail(Code::kFailedPrecondition, "NOT_HELD", "This is not the decision that waits now; get the need and use its `held`.", "该待处理事项已变化，请刷新后再操作。");
+}
+
+v1::GetDirectoryResponse Describe(const Snapshot& snapshot) {
+  v1::GetDirectoryResponse response;
+  response.set_display_name(snapshot.directory().display_name());
+  response.set_directory_hash(Hex(snapshot.hashes().directory_hash()));
+  response.set_policy_hash(Hex(snapshot.hashes().policy_hash()));
+  response.set_calendar_hash(Hex(snapshot.hashes().calendar_hash()));
+  response.set_units(snapshot.directory().units_size());
+  response.set_workers(snapshot.directory().workers_size());
+  response.set_communities(snapshot.directory().communities_size());
+  response.set_last_dated_year(snapshot.calendar().message().last_dated_year());
+  return response;
+}
+
+std::unexpected<Error> NoDirectory() {
+  return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory.");
+}
+
+}  // namespace
+
+void Routing::Start() {
+  reactor_ = std::make_unique<Reactor>(world_, rows::WantPrefix('r'), false, [this](const std::string& subject) { RouteOne(subject); });
+}
+
+void Routing::RouteOne(const std::string& subject) {
+  auto state = StateNow(world_, subject);
+  if (!state || Wants(*state) != Want::kRoute) return;
+  auto snapshot = world_.snapshots.Active();
+  (void)ReactAndWait(world_, *state, "route", "routing", [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
+    if (Wants(head) != Want::kRoute) return Fail(Code::kAborted, "WANT_GONE", "The need wants no route any more.");
+    Event event;
+    v1::RoutingReceipt receipt;
+    if (snapshot) {
+      receipt = Route(*snapshot, RoutingInputsOf(head, now_us));
+    } else {
+      receipt.set_held_reason(v1::HELD_REASON_NO_DIRECTORY);
+    }
+    if (receipt.held_reason() == v1::HELD_REASON_UNSPECIFIED) {
+      event.set_type(v1::EVENT_TYPE_DISPATCHED);
+      auto& dispatched = *event.mutable_dispatched();
+      dispatched.set_unit(BareId(receipt.unit()));
+      dispatched.set_station(BareId(receipt.station()));
+      dispatched.set_community(receipt.community());
+      *dispatched.mutable_receipt() = std::move(receipt);
+      StartDispatchClocks(snapshot.get(), head, now_us, &event);
+    } else {
+      event.set_type(v1::EVENT_TYPE_HELD);
+      auto& held = *event.mutable_held();
+      held.set_reason(receipt.held_reason());
+      held.set_proposed_unit(BareId(receipt.unit()));
+      held.set_proposed_station(BareId(receipt.station()));
+      *held.mutable_receipt() = std::move(receipt);
+      *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CENTER, head, now_us);
+    }
+    return event;
+  });
+}
+
+void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request, Callback<Expected<v1::ExplainRouteResponse>> reply) {
+  auto snapshot = world_.snapshots.Active();
+  if (!snapshot) return reply(NoDirectory());
+  v1::RoutingInputs inputs = request.inputs();
+  if (!inputs.has_decision_time()) *inputs.mutable_decision_time() = ToTimestamp(world_.clock.WallUs());
+  v1::ExplainRouteResponse response;
+  *response.mutable_receipt() = Route(*snapshot, inputs);
+  reply(std::move(response));
+}
+
+void Routing::ReplayRoute(const Caller&, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckName(request.name(), &violations);
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  auto state = StateNow(world_, request.name());
+  if (!state) return reply(Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need."));
+  for (int i = state->applied_size() - 1; i >= 0; --i) {
+    const auto& applied = state->applied(i);
+    if (request.version() != 0 && applied.version() != request.version()) continue;
+    auto record = world_.ledger.ReadAt({0, applied.offset()});
+    Event event;
+    if (!record || !event.ParseFromString(record->value)) continue;
+    v1::RoutingReceipt stored = event.has_dispatched() ? event.dispatched().receipt() : event.held().receipt();
+    if (stored.directory_hash().empty()) continue;
+    store::v1::ActiveHashes hashes;
+    hashes.set_directory_hash(event.directory_hash());
+    hashes.set_policy_hash(event.policy_hash());
+    hashes.set_calendar_hash(event.calendar_hash());
+    auto snapshot = world_.snapshots.Load(hashes);
+    if (!snapshot) return reply(std::unexpected(snapshot.error()));
+    v1::ReplayRouteResponse response;
+    *response.mutable_computed() = Route(**snapshot, stored.inputs());
+    for (auto& field : DifferingFields(stored, response.computed())) response.add_differing_fields(std::move(field));
+    response.set_same(response.differing_fields().empty());
+    *response.mutable_stored() = std::move(stored);
+    return reply(std::move(response));
+  }
+  reply(Fail(Code::kNotFound, "RECEIPT_NOT_FOUND", "The need has no routing receipt at this version; GetTimeline shows which versions have one."));
+}
+
+void Routing::ConfirmDispatch(const Caller& caller, const v1::ConfirmDispatchRequest& request, Callback<Expected<v1::ConfirmDispatchResponse>> reply) {
+  auto held = CheckObjectId("held", request.held());
+  if (!held) return reply(std::unexpected(held.error()));
+  Event event;
+  event.set_type(v1::EVENT_TYPE_DISPATCHED);
+  event.mutable_dispatched()->set_held(*held);
+  auto decide = [held = *held](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = CheckHeld(head, held); !good) return good;
+    if (head.proposed_unit().empty()) {
+      return Fail(Code::kFailedPrecondition, "NO_PROPOSAL", "Nothing is proposed; choose a unit with DispatchNeed.", "没有可确认的建议，请直接选择单位派单。");
+    }
+    made.mutable_dispatched()->set_unit(head.proposed_unit());
+    made.mutable_dispatched()->set_station(head.proposed_station());
+    StartDispatchClocks(snapshot, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "confirm-dispatch", std::move(event), {}, decide, std::move(reply));
+}
+
+void Routing::DispatchNeed(const Caller& caller, const v1::DispatchNeedRequest& request, Callback<Expected<v1::DispatchNeedResponse>> reply) {
+  auto held = CheckObjectId("held", request.held());
+  if (!held) return reply(std::unexpected(held.error()));
+  std::vector<FieldViolation> violations;
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  if (!request.unit().starts_with("units/")) violations.push_back({"unit", "must be units/ and an id that ListUnits gives"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_DISPATCHED);
+  event.mutable_dispatched()->set_held(*held);
+  event.mutable_dispatched()->set_reason(request.reason());
+  auto decide = [held = *held, unit = BareId(request.unit())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = CheckHeld(head, held); !good) return good;
+    if (snapshot == nullptr) return NoDirectory();
+    const v1::Unit* found = snapshot->FindUnit(unit);
+    if (found == nullptr || !snapshot->IsValid(found->validity(), now_us) || found->kind() == v1::UNIT_KIND_CENTER) {
+      return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.", "机构目录中没有该单位。");
+    }
+    auto& dispatched = *made.mutable_dispatched();
+    dispatched.set_unit(unit);
+    dispatched.set_station(snapshot->StationOf(unit));
+    dispatched.set_binding(head.bounces() >= kBouncesThatBind);
+    StartDispatchClocks(snapshot, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "dispatch", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Routing::RecallNeed(const Caller& caller, const v1::RecallNeedRequest& request, Callback<Expected<v1::RecallNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_RECALLED);
+  event.mutable_recalled()->set_reason(request.reason());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CENTER, head, now_us);
+    return {};
+  };
+  Run(world_, caller, request, "recall", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest& request, Callback<Expected<v1::ListHeldNeedsResponse>> reply) {
+  std::string query = "ListHeldNeeds " + caller.actor.unit();
+  auto after = world_.secret.ParsePageToken(query, request.page_token());
+  if (!after) return reply(std::unexpected(*Refuse({{"page_token", "is not of this list; start again without one"}})));
+  int size = request.page_size() <= 0 ? kUsualPage : std::min(request.page_size(), kLongestPage);
+  world_.view.Scan(rows::HeldPrefix(), *after, size, std::nullopt, [&](Expected<RowPage> page) {
+    if (!page) return reply(std::unexpected(page.error()));
+    v1::ListHeldNeedsResponse response;
+    for (const Row& row : page->rows) {
+      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
+    }
+    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+    reply(std::move(response));
+  });
+}
+
+void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
+  auto snapshot = world_.snapshots.Active();
+  if (!snapshot) return reply(NoDirectory());
+  reply(Describe(*snapshot));
+}
+
+void Routing::ActivateDirectory(const Caller&, const v1::ActivateDirectoryRequest& request, Callback<Expected<v1::ActivateDirectoryResponse>> reply) {
+  std::vector<v1::DirectoryFile> files(request.files().begin(), request.files().end());
+  auto before = world_.snapshots.Active();
+  int64_t now_us = world_.clock.WallUs();
+  std::string today = before ? before->calendar().LocalDate(now_us) : WorkCalendar().LocalDate(now_us);
+  LoadResult result = LoadFiles(files, today);
+  v1::ActivateDirectoryResponse response;
+  if (!result.loaded) {
+    Error error{Code::kFailedPrecondition, "DIRECTORY_BAD", "The directory has errors and was refused whole; the former one stays active.", "", {}, {}, std::nullopt};
+    for (const auto& problem : result.problems) {
+      if (error.fields.size() < 200 && !problem.warning()) {
+        error.fields.push_back({problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column(), problem.message() + " " + problem.remedy()});
+      }
+    }
+    return reply(std::unexpected(std::move(error)));
+  }
+  for (const auto& problem : result.problems) *response.add_problems() = problem;
+  Loaded& loaded = *result.loaded;
+  response.set_unchanged(before && before->hashes().directory_hash() == loaded.hashes.directory_hash() &&
+                         before->hashes().policy_hash() == loaded.hashes.policy_hash() && before->hashes().calendar_hash() == loaded.hashes.calendar_hash());
+  if (!request.validate_only() && !response.unchanged()) {
+    for (const std::string* blob : {&loaded.directory_blob, &loaded.policy_blob, &loaded.calendar_blob}) {
+      if (auto put = world_.snapshots.store().Put(*blob); !put) return reply(std::unexpected(put.error()));
+    }
+    loaded.hashes.set_activated_at_us(now_us);
+    if (auto activated = world_.snapshots.store().Activate(loaded.hashes); !activated) return reply(std::unexpected(activated.error()));
+  }
+  if (auto active = world_.snapshots.Active()) *response.mutable_active() = Describe(*active);
+  reply(std::move(response));
+}
+
+}  // namespace gridloop

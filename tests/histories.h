@@ -1,0 +1,157 @@
+// Makes legal events for tests, one function an event; what they lack the ledger or the test fills.
+#pragma once
+
+#include <string>
+
+#include "domain/fold.h"
+#include "sealing/digest.h"
+#include "sealing/ids.h"
+
+namespace gridloop::histories {
+
+inline constexpr int64_t kNoonUs = 1'772'424'000'000'000;  // 2026-03-02T12:00+08:00
+inline constexpr int64_t kHourUs = 3'600'000'000;
+
+inline void StartClock(Event* event, v1::ClockKind kind, int64_t due_us, v1::ClockKind chased = v1::CLOCK_KIND_UNSPECIFIED) {
+  auto* clock = event->add_clocks();
+  clock->set_kind(kind);
+  clock->set_due_us(due_us);
+  clock->set_chased(chased);
+  clock->set_rule("test");
+}
+
+inline Event Submitted(const std::string& request_id, v1::Urgency urgency = v1::URGENCY_ROUTINE) {
+  Event event;
+  event.set_type(v1::EVENT_TYPE_SUBMITTED);
+  event.set_subject(NeedSubject("app", request_id));
+  event.set_event_id(EventIdFor(event.subject(), "app", request_id, "submit"));
+  event.set_body_mac(Sha256(request_id).substr(0, 16));
+  event.set_client("app");
+  event.mutable_submitted()->set_center("center");
+  event.mutable_submitted()->set_urgency(urgency);
+  event.mutable_submitted()->set_number("260302-AAAAA-A");
+  event.mutable_submitted()->mutable_report()->mutable_location()->set_grid_code("320585100001001");
+  StartClock(&event, v1::CLOCK_KIND_ROUTING, kNoonUs + kHourUs);
+  return event;
+}
+
+inline Event Dispatched(const NeedState& head, bool binding = false) {
+  Event event;
+  event.set_type(v1::EVENT_TYPE_DISPATCHED);
+  event.mutable_dispatched()->set_unit("r-1");
+  event.mutable_dispatched()->set_station("s01");
+  event.mutable_dispatched()->set_binding(binding);
+  event.mutable_dispatched()->set_held(head.held_event_id());
+  StartClock(&event, v1::CLOCK_KIND_ROUTING, kNoonUs + kHourUs);
+  if (!head.promised()) {
+    StartClock(&event, v1::CLOCK_KIND_ACCEPTANCE, kNoonUs + 8 * kHourUs);
+    StartClock(&event, v1::CLOCK_KIND_ASSESSMENT, kNoonUs + 24 * kHourUs);
+  }
+  return event;
+}
+
+inline Event Held() {
+  Event event;
+  event.set_type(v1::EVENT_TYPE_HELD);
+  event.mutable_held()->set_reason(v1::HELD_REASON_NO_CANDIDATE);
+  StartClock(&event, v1::CLOCK_KIND_CENTER, kNoonUs + kHourUs);
+  return event;
+}
+
+inline Event Offered(const NeedState& head) {
+  Event event;
+  event.set_type(v1::EVENT_TYPE_OFFERED);
+  event.mutable_offered()->set_unit(head.unit());
+  event.mutable_offered()->set_station(head.station());
+  event.mutable_offered()->set_binding(head.binding());
+  event.mutable_offered()->set_worker("w-1");
+  StartClock(&event, v1::CLOCK_KIND_OFFER, kNoonUs + 2 * kHourUs);
+  return event;
+}
+
+// Any other event with what it needs on this head; `type` may be illegal there.
+inline Event Next(const NeedState& head, v1::EventType type) {
+  Event event;
+  event.set_type(type);
+  switch (type) {
+    case v1::EVENT_TYPE_SUBMITTED: return Submitted("again");
+    case v1::EVENT_TYPE_DISPATCHED: return Dispatched(head);
+    case v1::EVENT_TYPE_HELD: return Held();
+    case v1::EVENT_TYPE_OFFERED: return Offered(head);
+    case v1::EVENT_TYPE_OFFER_ACCEPTED:
+      event.mutable_offer_accepted()->set_offer(head.offer().event_id());
+      StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_OFFER_DECLINED:
+      event.mutable_offer_declined()->set_offer(head.offer().event_id());
+      StartClock(&event, v1::CLOCK_KIND_ROUTING, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_OFFER_EXPIRED:
+      event.mutable_offer_expired()->set_offer(head.offer().event_id());
+      StartClock(&event, v1::CLOCK_KIND_ROUTING, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_WORKER_ASSIGNED:
+      event.mutable_worker_assigned()->set_worker("w-1");
+      event.mutable_worker_assigned()->add_organisations("org-1");
+      StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_ANSWERED: event.mutable_answered()->mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED); break;
+    case v1::EVENT_TYPE_EMERGENCY_RECORDED: event.mutable_emergency_recorded(); break;
+    case v1::EVENT_TYPE_ASSESSED:
+      event.mutable_assessed()->set_casework(true);
+      StartClock(&event, v1::CLOCK_KIND_GRADING, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_GRADED:
+      event.mutable_graded()->set_grade(v1::GRADE_THREE);
+      StartClock(&event, v1::CLOCK_KIND_PLANNING, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_PLANNED:
+      event.mutable_planned();
+      StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_SERVICE_RECORDED:
+      event.mutable_service_recorded()->add_workers("w-1");
+      event.mutable_service_recorded()->add_organisations("org-1");
+      StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_FOLLOW_UP_RECORDED:
+      event.mutable_follow_up_recorded();
+      StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_NOTE_ADDED: event.mutable_note_added(); break;
+    case v1::EVENT_TYPE_CLOSING_REQUESTED:
+      event.mutable_closing_requested()->mutable_closing()->set_reason(head.services() > 0 ? v1::CLOSING_REASON_GOALS_MET : v1::CLOSING_REASON_MOVED);
+      StartClock(&event, v1::CLOCK_KIND_VERIFICATION, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_CLOSING_VERIFIED:
+      event.mutable_closing_verified()->set_closing(head.closing_event_id());
+      event.mutable_closing_verified()->set_approved(true);
+      break;
+    case v1::EVENT_TYPE_ESCALATED:
+      event.mutable_escalated()->set_level(1);
+      StartClock(&event, v1::CLOCK_KIND_CHASE, kNoonUs + 3 * kHourUs, v1::CLOCK_KIND_SERVICE);
+      break;
+    case v1::EVENT_TYPE_WITHDRAWN: event.mutable_withdrawn(); break;
+    case v1::EVENT_TYPE_URGED: event.mutable_urged(); break;
+    case v1::EVENT_TYPE_RECALLED:
+      event.mutable_recalled();
+      StartClock(&event, v1::CLOCK_KIND_CENTER, kNoonUs + 3 * kHourUs);
+      break;
+    default: break;
+  }
+  return event;
+}
+
+// Seals the envelope as a ledger would and folds it.
+inline Void FoldNext(NeedState& state, Event event, uint64_t offset, int64_t logged_at_us = kNoonUs, const LifeCycle& rules = LifeCycle::Standard()) {
+  event.set_magic(kEventMagic);
+  if (event.subject().empty()) event.set_subject(state.subject());
+  if (event.event_id().empty()) event.set_event_id(Sha256("event " + std::to_string(offset)).substr(0, 16));
+  event.set_version(state.version() + 1);
+  event.set_prev_digest(state.head_digest());
+  event.set_rules_epoch(kRulesEpoch);
+  event.set_logged_at_us(logged_at_us);
+  return Fold(state, event, {offset, Sha256(event.SerializeAsString())}, rules);
+}
+
+}  // namespace gridloop::histories

@@ -20,10 +20,41 @@ Error LedgerFailed(const std::string& why) {
   Error error;
   error.code = Code::kUnavailable;
   error.reason = "LEDGER_FAILED";
-  error.message = "The ledger takes nothing any more: " + why + " Mend the disk and restart; what was acknowledged is kept.";
+  error.message = "The ledger takes nothing any more: " + why + ". Mend the disk and restart; what was acknowledged is kept.";
   error.message_zh = "系统暂时不能受理，请稍后重试或电话联系中心。";
   error.retry_after_us = 30'000'000;
   return error;
+}
+
+// The positions that the ledger gives are visible when it gives them: one at or past the end is not from this log, or
+// from a copy of it that has more.
+std::unexpected<Error> Behind() {
+  Error error;
+  error.code = Code::kUnavailable;
+  error.reason = "VIEW_BEHIND";
+  error.message = "This log has not reached the position that at_least names; it may be another deployment's.";
+  error.message_zh = "数据尚未更新到所需位置，请稍后重试。";
+  error.retry_after_us = 1'000'000;
+  return std::unexpected(std::move(error));
+}
+
+// Why folding this event at this place left the state as it was, from what the state says about it.
+Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
+  for (const auto& applied : state.applied()) {
+    if (applied.offset() == offset) return Void::kNone;
+  }
+  // The state lists the first eight conflicts only.
+  if (event.version() == 1 && event.type() == v1::EVENT_TYPE_SUBMITTED && state.applied_size() > 0 &&
+      event.event_id() == state.applied(0).event_id() && event.body_mac() != state.applied(0).body_mac()) {
+    return Void::kConflict;
+  }
+  for (const auto& attempt : state.voids()) {
+    if (attempt.offset() != offset) continue;
+    for (int reason = 0; reason <= static_cast<int>(Void::kPayload); ++reason) {
+      if (VoidName(static_cast<Void>(reason)) == attempt.reason()) return static_cast<Void>(reason);
+    }
+  }
+  return Void::kVersion;
 }
 
 Error NotFound() {
@@ -35,7 +66,7 @@ Error NotFound() {
 struct Committer::Watcher {
   std::string prefix;
   std::function<void()> wake;
-  std::mutex mutex;  // held while waking, so that cancelling waits for a wake that runs
+  std::recursive_mutex mutex;  // held while waking, so that cancelling waits for a wake that runs, unless it is from it
   bool cancelled = false;
 };
 
@@ -58,9 +89,27 @@ struct Committer::Subscriber {
         if (cancelled) return;
       }
       auto records = committer->ReadFrom({0, next}, 256);
-      if (!records || records->empty()) return;
+      if (!records || records->empty()) {
+        std::unique_lock lock(mutex);
+        wake.wait_for(lock, std::chrono::seconds(1), [this] { return cancelled; });
+        continue;  // a failed read is tried again: a subscriber must miss nothing
+      }
       next = records->back().position.offset + 1;
       handler(*records);
+    }
+  }
+
+  void Cancel() {
+    {
+      std::lock_guard lock(mutex);
+      cancelled = true;
+    }
+    wake.notify_all();
+    if (!thread.joinable()) return;
+    if (thread.get_id() == std::this_thread::get_id()) {
+      thread.detach();  // cancelled by its own handler
+    } else {
+      thread.join();
     }
   }
 };
@@ -92,9 +141,14 @@ Committer::~Committer() {
     stopping_ = true;
   }
   queue_filled_.notify_all();
+  {
+    std::lock_guard lock(writer_wait_mutex_);
+    writer_stopping_ = true;
+  }
   writer_wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (writer_.joinable()) writer_.join();
+  CancelSubscribers();
   if (Failure().empty()) (void)WriteViewNow();
 }
 
@@ -124,20 +178,22 @@ Expected<void> Committer::FoldTail() {
     std::string digest = Sha256(*value);
     if (!IsOurs(*value) || !event.ParseFromString(*value)) {
       ++foreign_records_;
-    } else if (event.rules_epoch() > kRulesEpoch || !v1::EventType_IsValid(event.type()) ||
-               event.payload_case() == Event::PAYLOAD_NOT_SET) {
+    } else if (event.rules_epoch() > kRulesEpoch || !v1::EventType_IsValid(event.type())) {
       return Fail(Code::kFailedPrecondition, "NEWER_EVENTS",
                   "The log holds events of rules epoch " + std::to_string(event.rules_epoch()) + ", type " +
-                      std::to_string(event.type()) + ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
+                      std::to_string(event.type()) + ", at " + ToText({0, offset}) +
+                      ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
     } else {
-      auto before = Load(event.subject(), nullptr);
+      auto loaded = Load(event.subject(), nullptr);
+      if (!loaded) return std::unexpected(loaded.error());
+      const auto& before = *loaded;
       auto after = before ? std::make_shared<NeedState>(*before) : std::make_shared<NeedState>();
       auto rows_before = before ? Rows(*before) : std::vector<Row>();
       Fold(*after, event, {offset, digest});
       if (after->version() > 0) {
         for (auto& row : rows_before) dirty_rows_[row.key] = std::nullopt;
         for (auto& row : Rows(*after)) dirty_rows_[row.key] = row.value;
-        states_[event.subject()] = {after, true};
+        MarkDirty(event.subject(), after);
       }
       watermark_.set_last_logged_at_us(std::max(watermark_.last_logged_at_us(), event.logged_at_us()));
     }
@@ -146,6 +202,7 @@ Expected<void> Committer::FoldTail() {
     if (++since_write >= kFoldBatch) {
       if (auto written = WriteViewNow(); !written) return written;
       since_write = 0;
+      if (options_.on_folding) options_.on_folding(offset + 1, end);
     }
   }
   return {};
@@ -221,23 +278,44 @@ void Committer::Run() {
   }
 }
 
-std::shared_ptr<const NeedState> Committer::Load(const std::string& subject, const Batch* batch) const {
+Expected<std::shared_ptr<const NeedState>> Committer::Load(const std::string& subject, const Batch* batch) const {
   if (batch != nullptr) {
     if (auto found = batch->states.find(subject); found != batch->states.end()) return found->second;
   }
-  {
-    std::shared_lock lock(view_mutex_);
-    if (auto found = states_.find(subject); found != states_.end()) return found->second.state;
+  while (true) {
+    uint64_t evictions = 0;
+    {
+      std::shared_lock lock(view_mutex_);
+      if (auto found = states_.find(subject); found != states_.end()) return found->second.state;
+      evictions = evictions_;
+    }
+    auto loaded = store_.LoadState(subject);
+    if (!loaded) return std::unexpected(loaded.error());
+    if (!*loaded) {
+      if (batch != nullptr) return nullptr;  // nobody else makes states
+      std::shared_lock lock(view_mutex_);
+      if (evictions_ == evictions && !states_.contains(subject)) return nullptr;
+      continue;
+    }
+    auto state = std::make_shared<const NeedState>(std::move(**loaded));
+    std::unique_lock lock(view_mutex_);
+    // While it was read, a newer state may have been published, written and evicted: what was read is then stale.
+    if (evictions_ != evictions && !states_.contains(subject)) continue;
+    return states_.try_emplace(subject, Cached{std::move(state), false}).first->second.state;
   }
-  auto loaded = store_.LoadState(subject);
-  if (!loaded) return nullptr;
-  auto state = std::make_shared<const NeedState>(std::move(*loaded));
-  std::unique_lock lock(view_mutex_);
-  return states_.try_emplace(subject, Cached{state, false}).first->second.state;
+}
+
+void Committer::MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state) {
+  Cached& cached = states_[subject];
+  cached.state = std::move(state);
+  if (!cached.dirty) dirty_subjects_.push_back(subject);
+  cached.dirty = true;
 }
 
 void Committer::ProcessOne(Request& request, Batch& batch) {
-  auto head = Load(request.subject, &batch);
+  auto loaded = Load(request.subject, &batch);
+  if (!loaded) return Answer(request, std::move(loaded.error()));
+  const std::shared_ptr<const NeedState>& head = *loaded;
   auto replay = [&](const store::v1::Applied& applied) {
     Verdict verdict;
     verdict.position = {0, applied.offset()};
@@ -249,10 +327,14 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   };
   bool append = static_cast<bool>(request.appended);
   if (head) {
+    bool reused = append && options_.judge_appends;  // a second report under a subject that has one
     for (const auto& applied : head->applied()) {
       if (applied.event_id() != request.event_id) continue;
       if (applied.body_mac() == request.body_mac) return replay(applied);
-      if (append && !options_.judge_appends) break;
+      reused = !append || options_.judge_appends;
+      break;
+    }
+    if (reused) {
       Error error{Code::kAlreadyExists, "REQUEST_ID_REUSED", "This request id succeeded before with another body; choose a new one.",
                   "同一请求编号已用于另一内容，请重新提交。", {}, {}, std::nullopt};
       return Answer(request, std::move(error));
@@ -279,6 +361,9 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
     auto decided = request.decide(*head, batch.logged_at_us);
     if (!decided) return Answer(request, std::move(decided.error()));
     event = std::move(*decided);
+    if (event.subject() != request.subject || event.event_id() != request.event_id) {
+      return Answer(request, Error{Code::kInternal, "DECISION_MISNAMED", "The decision names another need or event than it was asked for; nothing was written.", "", {}, {}, std::nullopt});
+    }
     event.set_version(head->version() + 1);
     event.set_prev_digest(head->head_digest());
   }
@@ -346,7 +431,7 @@ void Committer::Process(std::vector<Request> requests) {
   for (auto& subscriber : subscribers) {
     {
       std::lock_guard lock(subscriber->mutex);
-      subscriber->end = batch.next_offset;
+      subscriber->end = std::max(subscriber->end, batch.next_offset);
     }
     subscriber->wake.notify_one();
   }
@@ -355,6 +440,7 @@ void Committer::Process(std::vector<Request> requests) {
 void Committer::Publish(Batch& batch) {
   std::vector<std::string> removed;
   std::vector<Row> added;
+  bool hurry = false;
   for (auto& [subject, state] : batch.states) {
     auto before = batch.before[subject] ? Rows(*batch.before[subject]) : std::vector<Row>();
     auto after = Rows(*state);
@@ -365,13 +451,18 @@ void Committer::Publish(Batch& batch) {
   }
   {
     std::unique_lock lock(view_mutex_);
-    for (auto& [subject, state] : batch.states) states_[subject] = {state, true};
+    for (auto& [subject, state] : batch.states) MarkDirty(subject, state);
     for (std::string& key : removed) dirty_rows_[key] = std::nullopt;
     for (Row& row : added) dirty_rows_[row.key] = row.value;
     watermark_.set_next_offset(batch.next_offset);
     watermark_.set_prev_record_digest(batch.last_digest);
     watermark_.set_last_logged_at_us(batch.logged_at_us);
-    if (dirty_rows_.size() >= options_.dirty_rows_written) writer_wake_.notify_one();
+    hurry = dirty_rows_.size() >= options_.dirty_rows_written;
+  }
+  if (hurry) {
+    std::lock_guard lock(writer_wait_mutex_);
+    writer_hurried_ = true;
+    writer_wake_.notify_one();
   }
   std::vector<std::shared_ptr<Watcher>> watchers;
   {
@@ -393,12 +484,11 @@ void Committer::RunWriter() {
   while (true) {
     {
       std::unique_lock wait(writer_wait_mutex_);
-      writer_wake_.wait_for(wait, options_.write_interval);
+      writer_wake_.wait_for(wait, options_.write_interval, [this] { return writer_stopping_ || writer_hurried_; });
+      if (writer_stopping_) return;
+      writer_hurried_ = false;
     }
-    {
-      std::lock_guard lock(queue_mutex_);
-      if (stopping_ || !failure_.empty()) return;
-    }
+    if (!Failure().empty()) return;
     (void)WriteViewNow();  // what could not be written stays dirty and is tried again
   }
 }
@@ -406,31 +496,45 @@ void Committer::RunWriter() {
 Expected<void> Committer::WriteViewNow() {
   std::lock_guard one(writer_mutex_);
   Store::ViewChanges changes;
+  std::vector<std::string> subjects;
   {
     std::unique_lock lock(view_mutex_);
-    for (auto& [key, value] : dirty_rows_) writing_rows_[key] = std::move(value);
-    dirty_rows_.clear();
-    for (auto& [subject, cached] : states_) {
-      if (cached.dirty) changes.states.push_back(cached.state);
+    if (writing_rows_.empty()) {
+      writing_rows_.swap(dirty_rows_);
+    } else {  // the last write failed
+      for (auto& [key, value] : dirty_rows_) writing_rows_[key] = std::move(value);
+      dirty_rows_.clear();
     }
+    subjects.swap(dirty_subjects_);
+    changes.states.reserve(subjects.size());
+    for (const auto& subject : subjects) changes.states.push_back(states_.find(subject)->second.state);
     changes.watermark = watermark_;
   }
-  if (changes.states.empty() && writing_rows_.empty()) return {};
-  changes.rows.assign(writing_rows_.begin(), writing_rows_.end());  // only this function changes writing_rows_
-  auto written = store_.WriteView(changes);
-  if (!written) return written;
+  Expected<void> written;
+  if (changes.watermark.next_offset() != written_offset_ || !subjects.empty() || !writing_rows_.empty()) {
+    changes.rows.assign(writing_rows_.begin(), writing_rows_.end());  // only this function changes writing_rows_
+    written = store_.WriteView(changes);
+  }
   std::unique_lock lock(view_mutex_);
-  writing_rows_.clear();
-  for (const auto& state : changes.states) {
-    auto found = states_.find(state->subject());
-    if (found != states_.end() && found->second.state == state) found->second.dirty = false;
+  if (written) {
+    writing_rows_.clear();
+    written_offset_ = changes.watermark.next_offset();
+  }
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    Cached& cached = states_.find(subjects[i])->second;  // dirty ones are never evicted
+    if (written && cached.state == changes.states[i]) {
+      cached.dirty = false;
+    } else {
+      dirty_subjects_.push_back(std::move(subjects[i]));
+    }
   }
   EvictClean();
-  return {};
+  return written;
 }
 
 void Committer::EvictClean() {
   if (states_.size() <= options_.states_kept) return;
+  ++evictions_;
   // Ended needs first: open ones will be asked for again.
   for (bool ended_only : {true, false}) {
     for (auto it = states_.begin(); it != states_.end() && states_.size() > options_.states_kept * 9 / 10;) {
@@ -452,21 +556,28 @@ Subscription Committer::Subscribe(Position from, Handler handler) {
   }
   {
     std::lock_guard lock(subscriber->mutex);
-    subscriber->end = std::max(subscriber->end, store_.EndOffset());
+    subscriber->end = std::max(subscriber->end, End(0)->offset);
   }
-  subscriber->thread = std::thread([raw = subscriber.get()] { raw->Run(); });
-  return Subscription(subscriber.get(), [subscriber](void*) {
-    {
-      std::lock_guard lock(subscriber->mutex);
-      subscriber->cancelled = true;
+  subscriber->thread = std::thread([subscriber] { subscriber->Run(); });
+  return Subscription(subscriber.get(), [subscriber](void*) { subscriber->Cancel(); });
+}
+
+void Committer::CancelSubscribers() {
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  {
+    std::lock_guard lock(watch_mutex_);
+    for (auto& weak : subscribers_) {
+      if (auto subscriber = weak.lock()) subscribers.push_back(std::move(subscriber));
     }
-    subscriber->wake.notify_all();
-    if (subscriber->thread.joinable()) subscriber->thread.join();
-  });
+    subscribers_.clear();
+  }
+  for (auto& subscriber : subscribers) subscriber->Cancel();
 }
 
 Expected<Record> Committer::ReadAt(Position position) {
-  auto value = position.partition == 0 ? store_.ReadEvent(position.offset) : std::nullopt;
+  // What is on disk but not yet folded has no verdict yet.
+  bool visible = position.partition == 0 && position.offset < End(0)->offset;
+  auto value = visible ? store_.ReadEvent(position.offset) : std::nullopt;
   if (!value) return Fail(Code::kNotFound, "POSITION_NOT_FOUND", "Nothing is at this position.");
   Record record;
   record.position = position;
@@ -476,21 +587,16 @@ Expected<Record> Committer::ReadAt(Position position) {
     record.verdict = Void::kPayload;
     return record;
   }
-  // Applied if the state says that this offset was; otherwise its lists say why not.
-  if (auto state = Load(event.subject(), nullptr)) {
-    auto here = [&](const auto& each) { return each.offset() == position.offset; };
-    if (std::ranges::any_of(state->conflicts(), here)) {
-      record.verdict = Void::kConflict;
-    } else if (std::ranges::none_of(state->applied(), here)) {
-      record.verdict = Void::kVersion;
-    }
-  }
+  auto state = Load(event.subject(), nullptr);
+  if (!state) return std::unexpected(state.error());
+  record.verdict = *state ? VerdictAt(**state, event, position.offset) : Void::kVersion;
   return record;
 }
 
 Expected<std::vector<Record>> Committer::ReadFrom(Position from, int limit) {
   std::vector<Record> records;
-  uint64_t end = store_.EndOffset();
+  if (from.partition != 0) return Fail(Code::kNotFound, "PARTITION_NOT_FOUND", "The embedded ledger has one partition, 0.");
+  uint64_t end = End(0)->offset;
   for (uint64_t offset = from.offset; offset < end && static_cast<int>(records.size()) < limit; ++offset) {
     auto record = ReadAt({0, offset});
     if (!record) return std::unexpected(record.error());
@@ -514,49 +620,47 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least,
                     Callback<Expected<std::shared_ptr<const NeedState>>> done) {
   if (at_least) {
     auto end = End(at_least->partition);
-    if (!end) return done(std::unexpected(end.error()));
-    if (at_least->offset >= end->offset) {
-      // Positions are given after their event is visible, so this one is not of this log.
-      return done(Fail(Code::kInvalidArgument, "POSITION_UNKNOWN", "at_least names a position that this log has not reached; it is of another deployment."));
-    }
+    if (!end || at_least->offset >= end->offset) return done(Behind());
   }
   auto state = Load(std::string(subject), nullptr);
-  if (!state) return done(std::unexpected(NotFound()));
+  if (state && !*state) return done(std::unexpected(NotFound()));
   done(std::move(state));
 }
 
 std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after,
                                                                        size_t limit) const {
   std::vector<std::pair<std::string, std::string>> rows;
-  // One consistent picture: the overlay is held while the store below it is read.
+  if (limit == 0) return rows;
+  // One consistent picture: the layers in memory stand still while the store below them is read.
   std::shared_lock lock(view_mutex_);
-  std::map<std::string, std::optional<std::string>, std::less<>> overlay;
-  std::string start = std::string(std::max(prefix, after));
-  for (const auto* layer : {&writing_rows_, &dirty_rows_}) {
-    for (auto it = layer->lower_bound(start); it != layer->end() && it->first.starts_with(prefix); ++it) {
-      if (it->first > after) overlay[it->first] = it->second;
+  std::string_view start = std::max(prefix, after);
+  auto dirty = dirty_rows_.lower_bound(start);
+  auto writing = writing_rows_.lower_bound(start);
+  if (dirty != dirty_rows_.end() && dirty->first == after) ++dirty;
+  if (writing != writing_rows_.end() && writing->first == after) ++writing;
+  auto in_dirty = [&] { return dirty != dirty_rows_.end() && dirty->first.starts_with(prefix); };
+  auto in_writing = [&] { return writing != writing_rows_.end() && writing->first.starts_with(prefix); };
+  // Takes the rows in memory up to and including `last` (all of them without one); the newer layer hides the older.
+  // True: one of them hides what the store has under `last`.
+  auto take_memory = [&](std::optional<std::string_view> last) {
+    while (rows.size() < limit && (in_dirty() || in_writing())) {
+      bool from_dirty = in_dirty() && (!in_writing() || dirty->first <= writing->first);
+      const auto& [key, value] = from_dirty ? *dirty : *writing;
+      if (last && key > *last) return false;
+      if (value) rows.emplace_back(key, *value);
+      if (in_writing() && writing->first == key) ++writing;
+      if (from_dirty) ++dirty;
+      if (last && key == *last) return true;
     }
-  }
-  auto next = overlay.begin();
-  auto take_overlay_before = [&](std::string_view key) {
-    for (; next != overlay.end() && next->first < key && rows.size() < limit; ++next) {
-      if (next->second) rows.emplace_back(next->first, *next->second);
-    }
+    return false;
   };
   store_.ScanRows(prefix, after, [&](std::string_view key, std::string_view value) {
-    take_overlay_before(key);
+    bool hidden = take_memory(key);
     if (rows.size() >= limit) return false;
-    if (next != overlay.end() && next->first == key) {
-      if (next->second) rows.emplace_back(next->first, *next->second);
-      ++next;
-    } else {
-      rows.emplace_back(key, value);
-    }
+    if (!hidden) rows.emplace_back(key, value);
     return rows.size() < limit;
   });
-  for (; next != overlay.end() && rows.size() < limit; ++next) {
-    if (next->second) rows.emplace_back(next->first, *next->second);
-  }
+  take_memory(std::nullopt);
   return rows;
 }
 
@@ -564,18 +668,16 @@ void Committer::Scan(std::string_view prefix, std::string_view after, int limit,
                      Callback<Expected<RowPage>> done) {
   if (at_least) {
     auto end = End(at_least->partition);
-    if (!end || at_least->offset >= end->offset) {
-      return done(Fail(Code::kInvalidArgument, "POSITION_UNKNOWN", "at_least names a position that this log has not reached; it is of another deployment."));
-    }
+    if (!end || at_least->offset >= end->offset) return done(Behind());
   }
   RowPage page;
+  page.position = *End(0);  // before the rows are read: they may only be newer
   auto size = static_cast<size_t>(std::clamp(limit, 1, 1000));
   auto rows = CollectRows(prefix, after, size + 1);
   bool more = rows.size() > size;
   if (more) rows.pop_back();
   for (auto& [key, value] : rows) page.rows.push_back({std::move(key), std::move(value)});
   if (more) page.next_key = page.rows.back().key;
-  page.position = *End(0);
   done(std::move(page));
 }
 

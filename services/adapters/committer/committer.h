@@ -6,7 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <list>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,13 +31,15 @@ class Committer : public Ledger, public View {
     size_t states_kept = 200'000;    // clean states in memory
     size_t dirty_rows_written = 20'000;  // the view is written when this many rows wait, or after the interval
     std::chrono::milliseconds write_interval{500};
+    // Told now and then while the view is folded from the log at the start: next offset, end of the log.
+    std::function<void(uint64_t next, uint64_t end)> on_folding;
     bool judge_appends = true;  // false: a second body under one id is logged and becomes void(conflict)
   };
 
   // Folds what the view has not seen yet, then starts. Fails if the log holds an epoch or type that this build does not
   // know. `store` and `clock` outlive it.
   static Expected<std::unique_ptr<Committer>> Open(Store& store, Clock& clock, Options options);
-  ~Committer() override;  // answers what is queued, writes the view
+  ~Committer() override;  // answers what is queued, ends subscriptions, writes the view
 
   void Append(Event event, Callback<Expected<Position>> done) override;
   void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag,
@@ -81,11 +83,14 @@ class Committer : public Ledger, public View {
   void RunWriter();
   void Process(std::vector<Request> requests);
   void ProcessOne(Request& request, Batch& batch);
-  std::shared_ptr<const NeedState> Load(const std::string& subject, const Batch* batch) const;
+  Expected<std::shared_ptr<const NeedState>> Load(const std::string& subject, const Batch* batch) const;
   void Publish(Batch& batch);
-  void EvictClean();
+  void EvictClean();  // with view_mutex_ held
+  void MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state);  // with view_mutex_ held
+  void CancelSubscribers();
   static void Answer(Request& request, Error error);
-  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
+  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after,
+                                                               size_t limit) const;
 
   Store& store_;
   Clock& clock_;
@@ -104,13 +109,18 @@ class Committer : public Ledger, public View {
     bool dirty = false;
   };
   mutable std::unordered_map<std::string, Cached> states_;
+  std::vector<std::string> dirty_subjects_;  // each once: those in states_ that are dirty
+  uint64_t evictions_ = 0;                   // a state read from the store before the last one may be stale
   std::map<std::string, std::optional<std::string>, std::less<>> dirty_rows_;
   std::map<std::string, std::optional<std::string>, std::less<>> writing_rows_;  // being written, still visible
   store::v1::Watermark watermark_;
 
   std::mutex writer_mutex_;  // one write of the view at a time
-  std::condition_variable_any writer_wake_;
+  std::condition_variable writer_wake_;
   std::mutex writer_wait_mutex_;
+  bool writer_stopping_ = false;  // guarded by writer_wait_mutex_
+  bool writer_hurried_ = false;   // guarded by writer_wait_mutex_
+  uint64_t written_offset_ = 0;   // watermark of the last write; guarded by writer_mutex_
 
   std::mutex watch_mutex_;
   std::vector<std::weak_ptr<Watcher>> watchers_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ class Store {
   virtual std::string LogId() const = 0;
 
   // The view: disposable, written late, never needed for an answer to be durable.
-  virtual std::optional<NeedState> LoadState(std::string_view subject) const = 0;
+  // No value: there is none. A failed read is an error, never "there is none": that would be a false negative answer.
+  virtual Expected<std::optional<NeedState>> LoadState(std::string_view subject) const = 0;
   // Calls `visit` for keys > after that start with prefix, in order, until it returns false.
   virtual void ScanRows(std::string_view prefix, std::string_view after,
                         const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;

@@ -23,13 +23,13 @@ uint64_t MemoryStore::EndOffset() const {
   return events_.size();
 }
 
-std::optional<NeedState> MemoryStore::LoadState(std::string_view subject) const {
+Expected<std::optional<NeedState>> MemoryStore::LoadState(std::string_view subject) const {
   std::shared_lock lock(mutex_);
   auto found = states_.find(subject);
-  if (found == states_.end()) return std::nullopt;
+  if (found == states_.end()) return std::optional<NeedState>();
   NeedState state;
   state.ParseFromString(found->second);
-  return state;
+  return std::optional(std::move(state));
 }
 
 void MemoryStore::ScanRows(std::string_view prefix, std::string_view after,

@@ -20,7 +20,7 @@ class MemoryStore : public Store {
   std::optional<std::string> ReadEvent(uint64_t offset) const override;
   uint64_t EndOffset() const override;
   std::string LogId() const override { return "memory-log-00001"; }
-  std::optional<NeedState> LoadState(std::string_view subject) const override;
+  Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
   void ScanRows(std::string_view prefix, std::string_view after,
                 const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;

@@ -22,6 +22,10 @@ std::shared_ptr<void> SimulatedClock::At(int64_t at_us, std::function<void()> fi
     std::lock_guard lock(mutex_);
     now = at_us <= now_us_;
     if (!now) alarms_.emplace(at_us, alarm);
+    if (alarms_.size() > purged_at_) {
+      std::erase_if(alarms_, [](const auto& entry) { return entry.second.expired(); });
+      purged_at_ = 2 * alarms_.size() + 64;
+    }
   }
   if (now) alarm->fire();
   return std::shared_ptr<void>(alarm.get(), [alarm](void*) {
@@ -44,11 +48,8 @@ void SimulatedClock::AdvanceTo(int64_t to_us) {
       alarms_.erase(alarms_.begin());
     }
     if (!alarm) continue;
-    std::unique_lock lock(alarm->mutex);
-    if (alarm->cancelled) continue;
-    auto fire = std::move(alarm->fire);
-    lock.unlock();
-    fire();
+    std::lock_guard firing(alarm->mutex);
+    if (!alarm->cancelled) alarm->fire();
   }
 }
 

@@ -24,7 +24,7 @@ class SimulatedClock : public Clock {
  private:
   struct Alarm {
     std::function<void()> fire;
-    std::mutex mutex;
+    std::recursive_mutex mutex;  // held while firing, so that cancelling waits, unless it is from the alarm itself
     bool cancelled = false;
   };
   mutable std::mutex mutex_;
@@ -32,6 +32,7 @@ class SimulatedClock : public Clock {
   int64_t start_us_;
   int64_t stepped_us_ = 0;
   std::multimap<int64_t, std::weak_ptr<Alarm>> alarms_;
+  size_t purged_at_ = 64;  // cancelled alarms are dropped when there are this many
 };
 
 // The same bytes for the same seed.

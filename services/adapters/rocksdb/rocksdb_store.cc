@@ -20,7 +20,8 @@ constexpr char kFormatKey[] = "mformat";
 constexpr char kLogIdKey[] = "mlog_id";
 constexpr char kWatermarkKey[] = "mwatermark";
 constexpr uint64_t kEventsBetweenFlushes = 50'000;  // bounds what is folded again after a crash
-constexpr int kKeysAtATime = 256;
+constexpr size_t kKeysAtATime = 256;
+constexpr size_t kKeysAhead = 1024;  // the refiller starts when fewer are left
 
 std::string EventKey(uint64_t offset) { return "e" + rows::BigEndian(offset); }
 
@@ -38,6 +39,14 @@ rocksdb::Options CommonOptions() {
   return options;
 }
 
+rocksdb::Options ViewOptions() {
+  rocksdb::Options options = CommonOptions();
+  // Every submit asks for a state that is not there: a filter over the memtable answers most of them.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  return options;
+}
+
 std::unexpected<Error> StoreError(const std::string& doing, const rocksdb::Status& status) {
   return Fail(Code::kUnavailable, "STORE_FAILED", "Could not " + doing + ": " + status.ToString());
 }
@@ -49,13 +58,16 @@ Expected<std::unique_ptr<rocksdb::DB>> OpenDatabase(const rocksdb::Options& opti
   if (status.ToString().find("lock") != std::string::npos) {
     return Fail(Code::kFailedPrecondition, "DATA_IN_USE", "Another process uses " + path.parent_path().string() + "; stop it, or name another data directory.");
   }
+  if (status.IsCorruption()) return Fail(Code::kUnavailable, "STORE_DAMAGED", "Could not open " + path.string() + ": " + status.ToString());
   return StoreError("open " + path.string(), status);
 }
 
-std::optional<std::string> ReadKey(rocksdb::DB& database, const rocksdb::Slice& key) {
+Expected<std::optional<std::string>> ReadKey(rocksdb::DB& database, const rocksdb::Slice& key) {
   std::string value;
-  if (!database.Get(rocksdb::ReadOptions(), key, &value).ok()) return std::nullopt;
-  return value;
+  rocksdb::Status status = database.Get(rocksdb::ReadOptions(), key, &value);
+  if (status.ok()) return std::optional(std::move(value));
+  if (status.IsNotFound()) return std::optional<std::string>();
+  return StoreError("read from the disk", status);
 }
 
 Expected<void> MakeDirectory(const std::filesystem::path& directory) {
@@ -76,27 +88,36 @@ Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem
   auto ledger = OpenDatabase(CommonOptions(), directory / "ledger");
   if (!ledger) return std::unexpected(ledger.error());
   store->ledger_ = std::move(*ledger);
-  if (auto format = ReadKey(*store->ledger_, kFormatKey); !format) {
+  auto format = ReadKey(*store->ledger_, kFormatKey);
+  if (!format) return std::unexpected(format.error());
+  if (!*format) {
     rocksdb::WriteBatch batch;
     rocksdb::WriteOptions synced;
     synced.sync = true;
     batch.Put(kFormatKey, kFormat);
     batch.Put(kLogIdKey, ids.Random(16));
     if (auto status = store->ledger_->Write(synced, &batch); !status.ok()) return StoreError("start the ledger", status);
-  } else if (*format != kFormat) {
-    return Fail(Code::kFailedPrecondition, "NEWER_FORMAT", "The data directory has format " + *format + ", this build knows " + std::string(kFormat) + ": start the gridloop that wrote it.");
+  } else if (**format != kFormat) {
+    return Fail(Code::kFailedPrecondition, "NEWER_FORMAT", "The data directory has format " + **format + ", this build knows " + std::string(kFormat) + ": start the gridloop that wrote it.");
   }
-  store->log_id_ = ReadKey(*store->ledger_, kLogIdKey).value_or("");
+  auto log_id = ReadKey(*store->ledger_, kLogIdKey);
+  if (!log_id) return std::unexpected(log_id.error());
+  store->log_id_ = log_id->value_or("");
   std::unique_ptr<rocksdb::Iterator> last(store->ledger_->NewIterator(rocksdb::ReadOptions()));
   last->SeekForPrev(EventKey(UINT64_MAX));
   if (last->Valid() && last->key().size() == 9 && last->key()[0] == 'e') {
     store->end_ = rows::ParseBigEndian({last->key().data() + 1, 8}) + 1;
   }
   store->view_path_ = directory / "view";
-  auto view = OpenDatabase(CommonOptions(), store->view_path_);
-  if (!view) return std::unexpected(view.error());
-  store->view_ = std::move(*view);
-  store->flushed_at_ = store->end_;
+  auto view = OpenDatabase(ViewOptions(), store->view_path_);
+  if (view) {
+    store->view_ = std::move(*view);
+  } else if (view.error().reason == "STORE_DAMAGED") {
+    if (auto wiped = store->WipeView(); !wiped) return std::unexpected(wiped.error());  // it is rebuilt from the log
+  } else {
+    return std::unexpected(view.error());
+  }
+  store->flushed_at_ = store->LoadWatermark().next_offset();
   return store;
 }
 
@@ -110,13 +131,19 @@ Expected<void> RocksdbStore::Append(uint64_t first_offset, const std::vector<std
   return {};
 }
 
-std::optional<std::string> RocksdbStore::ReadEvent(uint64_t offset) const { return ReadKey(*ledger_, EventKey(offset)); }
+std::optional<std::string> RocksdbStore::ReadEvent(uint64_t offset) const {
+  return ReadKey(*ledger_, EventKey(offset)).value_or(std::nullopt);
+}
 
-std::optional<NeedState> RocksdbStore::LoadState(std::string_view subject) const {
+Expected<std::optional<NeedState>> RocksdbStore::LoadState(std::string_view subject) const {
   auto value = ReadKey(*view_, "s" + std::string(subject));
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::optional<NeedState>();
   NeedState state;
-  if (!value || !state.ParseFromString(*value)) return std::nullopt;
-  return state;
+  if (!state.ParseFromString(**value)) {
+    return Fail(Code::kInternal, "VIEW_DAMAGED", "A state in the view cannot be read; stop, remove " + view_path_.string() + " and start: it is rebuilt.");
+  }
+  return std::optional(std::move(state));
 }
 
 void RocksdbStore::ScanRows(std::string_view prefix, std::string_view after,
@@ -133,7 +160,9 @@ void RocksdbStore::ScanRows(std::string_view prefix, std::string_view after,
 
 store::v1::Watermark RocksdbStore::LoadWatermark() const {
   store::v1::Watermark watermark;
-  if (auto value = ReadKey(*view_, kWatermarkKey)) watermark.ParseFromString(*value);
+  // What cannot be read is taken as none: the view is then rebuilt.
+  auto value = ReadKey(*view_, kWatermarkKey);
+  if (value && *value && !watermark.ParseFromString(**value)) watermark.Clear();
   return watermark;
 }
 
@@ -164,9 +193,10 @@ Expected<void> RocksdbStore::WriteView(const ViewChanges& changes) {
 Expected<void> RocksdbStore::WipeView() {
   view_.reset();
   if (auto status = rocksdb::DestroyDB(view_path_.string(), rocksdb::Options()); !status.ok()) return StoreError("wipe the view", status);
-  auto view = OpenDatabase(CommonOptions(), view_path_);
+  auto view = OpenDatabase(ViewOptions(), view_path_);
   if (!view) return std::unexpected(view.error());
   view_ = std::move(*view);
+  flushed_at_ = 0;
   return {};
 }
 
@@ -196,35 +226,88 @@ Expected<void> Vault::Write(const std::vector<std::pair<std::string, std::option
   return {};
 }
 
-std::optional<std::string> Vault::Read(const std::string& key) const { return ReadKey(*database_, key); }
+Expected<std::optional<std::string>> Vault::Read(const std::string& key) const { return ReadKey(*database_, key); }
 
-Expected<SealingKey> RocksdbKeys::Take() {
-  std::lock_guard lock(mutex_);
-  if (pool_.empty()) {
+Expected<void> Vault::Destroy(const std::vector<std::string>& keys) {
+  std::vector<std::pair<std::string, std::optional<std::string>>> gone;
+  for (const auto& key : keys) gone.emplace_back(key, std::nullopt);
+  if (auto written = Write(gone); !written) return written;
+  // The flush ends the log file that holds them, the compaction the table files.
+  if (auto status = database_->Flush(rocksdb::FlushOptions()); !status.ok()) return StoreError("destroy keys", status);
+  rocksdb::CompactRangeOptions all_levels;
+  all_levels.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  for (const auto& key : keys) {
+    rocksdb::Slice slice(key);
+    if (auto status = database_->CompactRange(all_levels, &slice, &slice); !status.ok()) return StoreError("destroy keys", status);
+  }
+  return {};
+}
+
+RocksdbKeys::RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids)
+    : vault_(std::move(vault)), ids_(ids), refiller_([this] { Refill(); }) {}
+
+RocksdbKeys::~RocksdbKeys() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  low_.notify_all();
+  filled_.notify_all();
+  refiller_.join();
+}
+
+void RocksdbKeys::Refill() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    // After a failure the next Take that finds nothing asks again.
+    low_.wait(lock, [this] { return stopping_ || waiting_ > 0 || (!failure_ && pool_.size() < kKeysAhead); });
+    if (stopping_) return;
+    lock.unlock();
     std::vector<std::pair<std::string, std::optional<std::string>>> made;
     std::deque<SealingKey> fresh;
-    for (int i = 0; i < kKeysAtATime; ++i) {
+    for (size_t i = 0; i < kKeysAtATime; ++i) {
       fresh.push_back({ids_.Random(16), ids_.Random(32)});
       made.emplace_back("k" + fresh.back().id, fresh.back().bytes);
     }
-    if (auto written = vault_->Write(made); !written) return std::unexpected(written.error());
-    pool_ = std::move(fresh);
+    auto written = vault_->Write(made);
+    lock.lock();
+    failure_.reset();
+    if (written) {
+      for (auto& key : fresh) pool_.push_back(std::move(key));
+    } else {
+      failure_ = written.error();
+    }
+    waiting_ = 0;
+    filled_.notify_all();
+  }
+}
+
+Expected<SealingKey> RocksdbKeys::Take() {
+  std::unique_lock lock(mutex_);
+  while (pool_.empty()) {
+    if (stopping_) return Fail(Code::kUnavailable, "STOPPING", "The process is stopping; send it again.");
+    ++waiting_;
+    low_.notify_one();
+    filled_.wait(lock);
+    if (pool_.empty() && failure_) return std::unexpected(*failure_);
   }
   SealingKey key = std::move(pool_.front());
   pool_.pop_front();
+  if (pool_.size() < kKeysAhead) low_.notify_one();
   return key;
 }
 
 Expected<SealingKey> RocksdbKeys::Get(const std::string& id) {
   auto bytes = vault_->Read("k" + id);
-  if (!bytes) return Fail(Code::kNotFound, "KEY_FORGOTTEN", "The key of this personal part was destroyed.");
-  return SealingKey{id, std::move(*bytes)};
+  if (!bytes) return std::unexpected(bytes.error());
+  if (!*bytes) return Fail(Code::kNotFound, "KEY_FORGOTTEN", "The key of this personal part was destroyed.");
+  return SealingKey{id, std::move(**bytes)};
 }
 
 Expected<void> RocksdbKeys::Forget(const std::vector<std::string>& ids) {
-  std::vector<std::pair<std::string, std::optional<std::string>>> gone;
-  for (const auto& id : ids) gone.emplace_back("k" + id, std::nullopt);
-  return vault_->Write(gone);
+  std::vector<std::string> keys;
+  for (const auto& id : ids) keys.push_back("k" + id);
+  return vault_->Destroy(keys);
 }
 
 Expected<std::string> RocksdbDirectories::Put(const std::string& blob) {
@@ -235,14 +318,15 @@ Expected<std::string> RocksdbDirectories::Put(const std::string& blob) {
 
 Expected<std::string> RocksdbDirectories::Get(const std::string& hash) {
   auto blob = vault_->Read("b" + hash);
-  if (!blob) return Fail(Code::kNotFound, "BLOB_NOT_FOUND", "No directory of this hash is stored.");
-  return std::move(*blob);
+  if (!blob) return std::unexpected(blob.error());
+  if (!*blob) return Fail(Code::kNotFound, "BLOB_NOT_FOUND", "No directory of this hash is stored.");
+  return std::move(**blob);
 }
 
 std::optional<store::v1::ActiveHashes> RocksdbDirectories::Active() {
   auto value = vault_->Read("mactive");
   store::v1::ActiveHashes hashes;
-  if (!value || !hashes.ParseFromString(*value)) return std::nullopt;
+  if (!value || !*value || !hashes.ParseFromString(**value)) return std::nullopt;
   return hashes;
 }
 

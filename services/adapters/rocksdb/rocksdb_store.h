@@ -2,11 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "adapters/committer/store.h"
@@ -30,7 +32,7 @@ class RocksdbStore : public Store {
   std::optional<std::string> ReadEvent(uint64_t offset) const override;
   uint64_t EndOffset() const override { return end_; }
   std::string LogId() const override { return log_id_; }
-  std::optional<NeedState> LoadState(std::string_view subject) const override;
+  Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
   void ScanRows(std::string_view prefix, std::string_view after,
                 const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
@@ -53,7 +55,9 @@ class Vault {
   static Expected<std::shared_ptr<Vault>> Open(const std::filesystem::path& directory);
   ~Vault();
   Expected<void> Write(const std::vector<std::pair<std::string, std::optional<std::string>>>& changes);  // durable
-  std::optional<std::string> Read(const std::string& key) const;
+  // Durable, and the bytes themselves leave the disk: what is only marked as deleted could still be read there.
+  Expected<void> Destroy(const std::vector<std::string>& keys);
+  Expected<std::optional<std::string>> Read(const std::string& key) const;
 
  private:
   std::unique_ptr<rocksdb::DB> database_;
@@ -61,16 +65,24 @@ class Vault {
 
 class RocksdbKeys : public KeyStore {
  public:
-  RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids) : vault_(std::move(vault)), ids_(ids) {}
+  RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids);
+  ~RocksdbKeys() override;
   Expected<SealingKey> Take() override;
   Expected<SealingKey> Get(const std::string& id) override;
   Expected<void> Forget(const std::vector<std::string>& ids) override;
 
  private:
+  void Refill();
   std::shared_ptr<Vault> vault_;
   IdSource& ids_;
   std::mutex mutex_;
+  std::condition_variable low_;
+  std::condition_variable filled_;
   std::deque<SealingKey> pool_;  // durable, not yet given; lost with the process and then never given
+  size_t waiting_ = 0;           // Takes that found the pool empty
+  std::optional<Error> failure_;  // of the last refill; tried again at the next Take
+  bool stopping_ = false;
+  std::thread refiller_;
 };
 
 class RocksdbDirectories : public DirectoryStore {

@@ -10,7 +10,7 @@ namespace gridloop {
 
 struct SystemClock::Alarm {
   std::function<void()> fire;
-  std::mutex mutex;  // held while firing, so that cancelling waits
+  std::recursive_mutex mutex;  // held while firing, so that cancelling waits, unless it is from the alarm itself
   bool cancelled = false;
 };
 
@@ -39,6 +39,10 @@ std::shared_ptr<void> SystemClock::At(int64_t at_us, std::function<void()> fire)
   {
     std::lock_guard lock(mutex_);
     alarms_.emplace(at_us, alarm);
+    if (alarms_.size() > purged_at_) {
+      std::erase_if(alarms_, [](const auto& entry) { return entry.second.expired(); });
+      purged_at_ = 2 * alarms_.size() + 64;
+    }
   }
   wake_.notify_all();
   return std::shared_ptr<void>(alarm.get(), [alarm](void*) {

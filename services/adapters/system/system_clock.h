@@ -25,6 +25,7 @@ class SystemClock : public Clock {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::multimap<int64_t, std::weak_ptr<Alarm>> alarms_;
+  size_t purged_at_ = 64;  // cancelled alarms are dropped when there are this many
   bool stopping_ = false;
   std::thread thread_;
 };

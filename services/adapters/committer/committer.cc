@@ -199,6 +199,7 @@ Expected<void> Committer::FoldTail() {
     }
     watermark_.set_next_offset(offset + 1);
     watermark_.set_prev_record_digest(digest);
+    ++folded_at_start_;
     if (++since_write >= kFoldBatch) {
       if (auto written = WriteViewNow(); !written) return written;
       since_write = 0;

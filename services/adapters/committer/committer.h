@@ -59,6 +59,8 @@ class Committer : public Ledger, public View {
 
   // Records skipped because they are not ours.
   uint64_t foreign_records() const { return foreign_records_; }
+  // Records that had to be folded when it was opened.
+  uint64_t folded_at_start() const { return folded_at_start_; }
   // Writes the view now; for tests and shutdown.
   Expected<void> WriteViewNow();
 
@@ -126,6 +128,7 @@ class Committer : public Ledger, public View {
   std::vector<std::weak_ptr<Watcher>> watchers_;
   std::vector<std::weak_ptr<Subscriber>> subscribers_;
   std::atomic<uint64_t> foreign_records_ = 0;
+  uint64_t folded_at_start_ = 0;
   std::thread thread_;
   std::thread writer_;
 };

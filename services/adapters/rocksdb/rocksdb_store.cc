@@ -19,7 +19,6 @@ constexpr std::string_view kFormat = "1";
 constexpr char kFormatKey[] = "mformat";
 constexpr char kLogIdKey[] = "mlog_id";
 constexpr char kWatermarkKey[] = "mwatermark";
-constexpr uint64_t kEventsBetweenFlushes = 50'000;  // bounds what is folded again after a crash
 constexpr size_t kKeysAtATime = 256;
 constexpr size_t kKeysAhead = 1024;  // the refiller starts when fewer are left
 
@@ -82,9 +81,11 @@ Expected<void> MakeDirectory(const std::filesystem::path& directory) {
 
 RocksdbStore::~RocksdbStore() = default;
 
-Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem::path& directory, IdSource& ids) {
+Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem::path& directory, IdSource& ids,
+                                                           uint64_t events_between_flushes) {
   if (auto made = MakeDirectory(directory); !made) return std::unexpected(made.error());
   std::unique_ptr<RocksdbStore> store(new RocksdbStore());
+  store->events_between_flushes_ = events_between_flushes;
   auto ledger = OpenDatabase(CommonOptions(), directory / "ledger");
   if (!ledger) return std::unexpected(ledger.error());
   store->ledger_ = std::move(*ledger);
@@ -181,11 +182,9 @@ Expected<void> RocksdbStore::WriteView(const ViewChanges& changes) {
   rocksdb::WriteOptions unlogged;
   unlogged.disableWAL = true;
   if (auto status = view_->Write(unlogged, &batch); !status.ok()) return StoreError("write the view", status);
-  if (changes.watermark.next_offset() >= flushed_at_ + kEventsBetweenFlushes) {
+  if (changes.watermark.next_offset() >= flushed_at_ + events_between_flushes_) {
+    if (auto status = view_->Flush(rocksdb::FlushOptions()); !status.ok()) return StoreError("flush the view", status);
     flushed_at_ = changes.watermark.next_offset();
-    rocksdb::FlushOptions in_background;
-    in_background.wait = false;
-    (void)view_->Flush(in_background);  // only bounds the replay; a failure shows at the next write
   }
   return {};
 }

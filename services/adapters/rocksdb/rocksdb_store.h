@@ -25,7 +25,9 @@ namespace gridloop {
 class RocksdbStore : public Store {
  public:
   // Makes what is missing. kFailedPrecondition: DATA_IN_USE (a second process), NEWER_FORMAT.
-  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids);
+  // `events_between_flushes` bounds what is folded again after a crash.
+  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids,
+                                                      uint64_t events_between_flushes = 50'000);
   ~RocksdbStore() override;
 
   Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) override;
@@ -47,6 +49,7 @@ class RocksdbStore : public Store {
   std::atomic<uint64_t> end_ = 0;
   std::string log_id_;
   uint64_t flushed_at_ = 0;
+  uint64_t events_between_flushes_ = 0;
 };
 
 // A small synced database for keys and directories; RocksdbKeys and RocksdbDirectories share it.

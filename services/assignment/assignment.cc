@@ -424,7 +424,7 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
     auto& escalated = *made.mutable_escalated();
     escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
     escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
-    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, NextClock(head)->start().kind());
+    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*NextClock(head)));
     return {};
   };
   Run(world_, caller, request, "escalate", std::move(event), std::move(violations), decide, std::move(reply));

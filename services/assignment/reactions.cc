@@ -69,8 +69,7 @@ void Assignment::FireOne(const std::string& subject) {
     int highest = snapshot && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
     escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
     escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
-    auto chased = next->start().kind() == v1::CLOCK_KIND_CHASE ? next->start().chased() : next->start().kind();
-    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, chased);
+    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
     return event;
   });
 }

@@ -32,10 +32,13 @@ bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
   const std::string& worker = actor.worker();
   if (!worker.empty()) {
     if (worker == state.worker() || std::ranges::find(state.co_workers(), worker) != state.co_workers().end()) return true;
+  }
+  if (!BeforeAcceptance(state)) return false;
+  // A suggested, duty or alerted worker may look until somebody has accepted; then only whoever is assigned.
+  if (!worker.empty()) {
     bool alerted = std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
     if (alerted || worker == state.offer().worker()) return true;
   }
-  if (!BeforeAcceptance(state)) return false;
   if (IsCentreStaff(actor)) return actor.unit() == state.center() || state.center() == "center";
   return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() &&
          (actor.unit() == state.unit() || actor.unit() == state.station());

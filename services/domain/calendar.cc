@@ -10,6 +10,7 @@ constexpr int64_t kMinuteUs = 60'000'000;
 constexpr int64_t kDayUs = 24 * 60 * kMinuteUs;
 constexpr int kLongestSearchDays = 3 * 366;
 constexpr size_t kSpansKept = 400;
+constexpr int64_t kLargestAmount = 100'000;  // as v1::Limit says; larger ones would overflow
 
 int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
@@ -66,11 +67,15 @@ WorkCalendar::WorkCalendar(v1::Calendar calendar) : calendar_(std::move(calendar
 
 namespace {
 
-int64_t LocalUs(const v1::Calendar& calendar, int64_t at_us) { return at_us + calendar.utc_offset_minutes() * kMinuteUs; }
+int64_t LocalUs(const v1::Calendar& calendar, int64_t at_us) {
+  return at_us + calendar.utc_offset_minutes() * kMinuteUs;
+}
 
 }  // namespace
 
-std::string WorkCalendar::LocalDate(int64_t at_us) const { return DateFromDays(FloorDiv(LocalUs(calendar_, at_us), kDayUs)); }
+std::string WorkCalendar::LocalDate(int64_t at_us) const {
+  return DateFromDays(FloorDiv(LocalUs(calendar_, at_us), kDayUs));
+}
 
 int WorkCalendar::LocalMinute(int64_t at_us) const {
   int64_t local = LocalUs(calendar_, at_us);
@@ -116,8 +121,9 @@ int64_t WorkCalendar::NextOpeningUs(int64_t at_us) const {
 
 DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
   DueTime due;
+  const int64_t amount = std::clamp<int64_t>(limit.amount(), 0, kLargestAmount);
   auto natural = [&](int64_t unit_us) {
-    due.due_us = start_us + limit.amount() * unit_us;
+    due.due_us = start_us + amount * unit_us;
     due.counted.push_back({start_us, due.due_us});
   };
   switch (limit.unit()) {
@@ -127,7 +133,7 @@ DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
     case v1::LIMIT_UNIT_WORKING_HOURS:
     case v1::LIMIT_UNIT_WORKING_DAYS: {
       bool by_day = limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
-      int64_t left = by_day ? limit.amount() : limit.amount() * 60 * kMinuteUs;
+      int64_t left = by_day ? amount : amount * 60 * kMinuteUs;
       int64_t first_day = FloorDiv(LocalUs(calendar_, start_us), kDayUs);
       due.due_us = start_us;
       for (int i = 0; i < kLongestSearchDays && left > 0; ++i) {
@@ -155,10 +161,11 @@ DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
     }
     default: natural(60 * kMinuteUs); break;
   }
-  std::string last = LocalDate(due.due_us);
-  due.provisional = calendar_.last_dated_year() > 0 && last.substr(0, 4) > std::to_string(calendar_.last_dated_year());
   // Natural time knows no holidays, so nothing about it can change later.
-  if (limit.unit() != v1::LIMIT_UNIT_WORKING_HOURS && limit.unit() != v1::LIMIT_UNIT_WORKING_DAYS) due.provisional = false;
+  bool working = limit.unit() == v1::LIMIT_UNIT_WORKING_HOURS || limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
+  std::string last_year = LocalDate(due.due_us).substr(0, 4);
+  due.provisional =
+      working && calendar_.last_dated_year() > 0 && last_year > std::to_string(calendar_.last_dated_year());
   return due;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <tuple>
 
 #include "domain/row_keys.h"
 
@@ -17,10 +17,11 @@ constexpr int kVoidsKept = 100;
 template <class Field>
 void InsertSorted(Field* field, const std::string& value) {
   if (value.empty()) return;
-  std::set<std::string> all(field->begin(), field->end());
-  if (!all.insert(value).second) return;
-  field->Clear();
-  for (const auto& each : all) field->Add(std::string(each));
+  auto place = std::ranges::lower_bound(*field, value);
+  if (place != field->end() && *place == value) return;
+  int index = static_cast<int>(place - field->begin());
+  field->Add(std::string(value));
+  for (int i = field->size() - 1; i > index; --i) field->SwapElements(i, i - 1);
 }
 
 template <class Field>
@@ -111,45 +112,68 @@ v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell
 
 bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN; }
 
-// The clocks that run after the event. False: it starts a promise a second time, or forgets to start one.
-bool NextClocks(const NeedState& state, const Event& event, v1::Stage stage_after, std::vector<RunningClock>* after) {
-  if (IsEnd(stage_after)) return true;
-  const auto& stopped = StoppedClocks(event.type());
-  auto stops = [&stopped](v1::ClockKind kind) { return std::ranges::find(stopped, kind) != stopped.end(); };
-  bool fired = event.type() == v1::EVENT_TYPE_ESCALATED && event.escalated().kind() != v1::CLOCK_KIND_UNSPECIFIED;
-  for (const auto& clock : state.clocks()) {
-    v1::ClockKind subject = clock.start().kind() == v1::CLOCK_KIND_CHASE ? clock.start().chased() : clock.start().kind();
-    if (stops(subject)) continue;
-    if (fired && clock.start().kind() == event.escalated().kind() && clock.object() == event.escalated().object() &&
-        clock.start().chased() == event.escalated().chased()) {
-      continue;  // fires once
-    }
-    after->push_back(clock);
-  }
+// Checks the clocks that the event starts.
+bool StartsRightClocks(const NeedState& state, const Event& event) {
   bool acceptance = false;
   bool assessment = false;
-  bool chase = false;
-  for (const auto& start : event.clocks()) {
+  const v1::ClockStart* offer = nullptr;
+  const v1::ClockStart* chase = nullptr;
+  for (int i = 0; i < event.clocks_size(); ++i) {
+    const auto& start = event.clocks(i);
     if (start.kind() == v1::CLOCK_KIND_UNSPECIFIED || start.due_us() <= 0) return false;
+    // Kind, event and what is chased name a clock: two of one name could not be told apart.
+    for (int k = 0; k < i; ++k) {
+      if (event.clocks(k).kind() == start.kind() && event.clocks(k).chased() == start.chased()) return false;
+    }
     acceptance |= start.kind() == v1::CLOCK_KIND_ACCEPTANCE;
     assessment |= start.kind() == v1::CLOCK_KIND_ASSESSMENT;
-    chase |= start.kind() == v1::CLOCK_KIND_CHASE;
-    RunningClock clock;
+    if (start.kind() == v1::CLOCK_KIND_OFFER) offer = &start;
+    if (start.kind() == v1::CLOCK_KIND_CHASE) chase = &start;
+  }
+  // Promises run from the first dispatch and never restart.
+  bool first_dispatch = event.type() == v1::EVENT_TYPE_DISPATCHED && !state.promised();
+  if (first_dispatch != acceptance || first_dispatch != assessment) return false;
+  if (event.type() == v1::EVENT_TYPE_OFFERED) return offer != nullptr;
+  if (event.type() == v1::EVENT_TYPE_ESCALATED) {
+    if (chase == nullptr) return false;
+    // What a passed clock escalates is chased until that clock's own step is done; a person may chase anything.
+    const auto& passed = event.escalated();
+    if (passed.kind() == v1::CLOCK_KIND_UNSPECIFIED) return true;
+    return chase->chased() == (passed.kind() == v1::CLOCK_KIND_CHASE ? passed.chased() : passed.kind());
+  }
+  return true;
+}
+
+// Indices of the running clocks that the event stops, ascending.
+std::vector<int> StoppedBy(const NeedState& state, const Event& event) {
+  std::vector<int> indices;
+  const auto& kinds = StoppedClocks(event.type());
+  bool fires = event.type() == v1::EVENT_TYPE_ESCALATED && event.escalated().kind() != v1::CLOCK_KIND_UNSPECIFIED;
+  for (int i = 0; i < state.clocks_size(); ++i) {
+    const auto& clock = state.clocks(i);
+    const auto& start = clock.start();
+    v1::ClockKind watched = ChasedKind(clock);
+    bool fired = fires && start.kind() == event.escalated().kind() && clock.object() == event.escalated().object() &&
+                 start.chased() == event.escalated().chased();  // a clock fires once
+    if (fired || std::ranges::find(kinds, watched) != kinds.end()) indices.push_back(i);
+  }
+  return indices;
+}
+
+void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& stopped) {
+  if (IsEnd(state.stage())) {
+    state.clear_clocks();
+    return;
+  }
+  for (auto index = stopped.rbegin(); index != stopped.rend(); ++index) state.mutable_clocks()->DeleteSubrange(*index, 1);
+  for (const auto& start : event.clocks()) {
+    RunningClock& clock = *state.add_clocks();
     *clock.mutable_start() = start;
     clock.set_object(event.event_id());
     clock.set_started_us(event.logged_at_us());
     clock.set_policy_hash(event.policy_hash());
     clock.set_calendar_hash(event.calendar_hash());
-    after->push_back(std::move(clock));
   }
-  // Promises run from the first dispatch and never restart.
-  bool first_dispatch = event.type() == v1::EVENT_TYPE_DISPATCHED && !state.promised();
-  if (first_dispatch != acceptance || first_dispatch != assessment) return false;
-  if (event.type() == v1::EVENT_TYPE_ESCALATED && !chase) return false;
-  if (event.type() == v1::EVENT_TYPE_OFFERED) {
-    return std::ranges::any_of(event.clocks(), [](const auto& start) { return start.kind() == v1::CLOCK_KIND_OFFER; });
-  }
-  return true;
 }
 
 void ClearPlace(NeedState& state) {
@@ -283,13 +307,15 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       }
       break;
     case v1::EVENT_TYPE_ESCALATED:
-      state.set_escalation_level(static_cast<uint32_t>(std::max(0, event.escalated().level())));
+      // Only ever up.
+      state.set_escalation_level(std::max(state.escalation_level(), static_cast<uint32_t>(std::max(0, event.escalated().level()))));
       break;
     case v1::EVENT_TYPE_URGED:
       state.set_urgings(state.urgings() + 1);
       break;
     case v1::EVENT_TYPE_RECALLED:
       ClearPlace(state);
+      ClearHeld(state);  // a proposal that was being confirmed is recalled with the rest
       state.clear_worker();
       state.clear_co_workers();
       state.clear_closing_event_id();
@@ -320,18 +346,32 @@ void NoteVoid(NeedState& state, uint64_t offset, Void reason) {
   attempt->set_reason(std::string(VoidName(reason)));
 }
 
-// A second delivery of what is applied already changes nothing, not even the lists.
-bool IsRedelivery(const NeedState& state, const Event& event, uint64_t offset) {
-  for (const auto& applied : state.applied()) {
-    if (applied.event_id() == event.event_id() && applied.body_mac() == event.body_mac()) return true;
-    if (applied.offset() == offset && applied.version() == event.version()) return true;
-  }
-  auto same_offset = [offset](const auto& each) { return each.offset() == offset; };
-  return std::ranges::any_of(state.voids(), same_offset) || std::ranges::any_of(state.conflicts(), same_offset);
+// Has this record been accounted for before? Offsets rise along the log, so whatever lies at or before the last record that
+// left a trace here is a second delivery, also when its own entry has been pushed out of a list.
+bool IsSecondDelivery(const NeedState& state, uint64_t offset) {
+  uint64_t last = state.head_offset();
+  if (!state.voids().empty()) last = std::max(last, state.voids().rbegin()->offset());
+  if (!state.conflicts().empty()) last = std::max(last, state.conflicts().rbegin()->offset());
+  return offset <= last;
 }
 
-Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v1::Stage* stage_after,
-           std::vector<RunningClock>* clocks_after) {
+// A copy of an applied event, logged once more: nobody attempted anything new.
+bool IsCopyOfApplied(const NeedState& state, const Event& event) {
+  return std::ranges::any_of(state.applied(), [&](const auto& applied) {
+    return applied.version() == event.version() && applied.event_id() == event.event_id() && applied.body_mac() == event.body_mac();
+  });
+}
+
+void NoteConflict(NeedState& state, uint64_t offset, int64_t logged_at_us) {
+  state.set_conflict_count(state.conflict_count() + 1);
+  // The first seven stay; the eighth place is the latest one's.
+  auto* conflicts = state.mutable_conflicts();
+  auto* conflict = conflicts->size() < kConflictsKept ? conflicts->Add() : conflicts->Mutable(kConflictsKept - 1);
+  conflict->set_offset(offset);
+  conflict->set_logged_at_us(logged_at_us);
+}
+
+Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v1::Stage* stage_after, std::vector<int>* stopped) {
   if (event.version() != state.version() + 1) return Void::kVersion;
   if (event.prev_digest() != state.head_digest()) return Void::kChain;
   if (!PayloadFits(event)) return Void::kPayload;
@@ -340,13 +380,20 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (cell.next == Cell::Next::kIllegal) return Void::kLifeCycle;
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
-  if (!NextClocks(state, event, *stage_after, clocks_after)) return Void::kPayload;
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
-  if (!IsEnd(*stage_after) && clocks_after->empty()) return Void::kInvariant;
-  return Void::kNone;
+  if (IsEnd(*stage_after)) return Void::kNone;
+  if (!StartsRightClocks(state, event)) return Void::kPayload;
+  // A returned closing goes back to a stage whose clock has stopped: a chase that still runs does not stand in for it.
+  if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && event.clocks().empty()) return Void::kInvariant;
+  *stopped = StoppedBy(state, event);
+  return state.clocks_size() + event.clocks_size() > static_cast<int>(stopped->size()) ? Void::kNone : Void::kInvariant;
 }
 
 }  // namespace
+
+v1::ClockKind ChasedKind(const store::v1::RunningClock& clock) {
+  return clock.start().kind() == v1::CLOCK_KIND_CHASE ? clock.start().chased() : clock.start().kind();
+}
 
 std::string_view VoidName(Void reason) {
   static constexpr std::array<std::string_view, 11> kNames = {"",       "version", "chain",    "conflict", "life_cycle", "object",
@@ -357,29 +404,21 @@ std::string_view VoidName(Void reason) {
 Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules) {
   if (state.version() > 0 && event.type() == v1::EVENT_TYPE_SUBMITTED && event.version() == 1 &&
       event.body_mac() != state.applied(0).body_mac() && event.event_id() == state.applied(0).event_id()) {
-    auto known = std::ranges::any_of(state.conflicts(), [&](const auto& each) { return each.offset() == at.offset; });
-    if (!known) {
-      state.set_conflict_count(state.conflict_count() + 1);
-      if (state.conflicts_size() < kConflictsKept) {
-        auto* conflict = state.add_conflicts();
-        conflict->set_offset(at.offset);
-        conflict->set_logged_at_us(event.logged_at_us());
-      }
-    }
+    if (!IsSecondDelivery(state, at.offset)) NoteConflict(state, at.offset, event.logged_at_us());
     return Void::kConflict;
   }
   v1::Stage before = state.stage();
   v1::Stage stage_after = before;
-  std::vector<RunningClock> clocks_after;
-  Void verdict = Judge(state, event, rules, &stage_after, &clocks_after);
+  std::vector<int> stopped;
+  Void verdict = Judge(state, event, rules, &stage_after, &stopped);
   if (verdict != Void::kNone) {
-    if (state.version() > 0 && !IsRedelivery(state, event, at.offset)) NoteVoid(state, at.offset, verdict);
+    bool attempt = state.version() > 0 && !IsSecondDelivery(state, at.offset) && !IsCopyOfApplied(state, event);
+    if (attempt) NoteVoid(state, at.offset, verdict);
     return verdict;
   }
   state.set_stage(stage_after);
   Apply(state, event, before, at.offset);
-  state.clear_clocks();
-  for (auto& clock : clocks_after) state.mutable_clocks()->Add(std::move(clock));
+  ApplyClocks(state, event, stopped);
   state.set_version(event.version());
   state.set_head_digest(std::string(at.digest));
   state.set_head_offset(at.offset);

@@ -43,7 +43,7 @@ struct Located {
 };
 
 // Applies `event` to `state` or leaves it unchanged but for the lists of conflicts and voids. `state` is empty
-// (version 0) before the first event. Offsets are recorded, never decided on. Time: O(size of state).
+// (version 0) before the first event. Offsets only tell a second delivery of a record; verdicts never depend on them. Time: O(size of state).
 Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules = LifeCycle::Standard());
 
 // The one immediate reaction that the state calls for.
@@ -52,6 +52,9 @@ Want Wants(const NeedState& state);
 
 // The next deadline: earliest running clock, ties by kind, then object. Null when the need has ended.
 const store::v1::RunningClock* NextClock(const NeedState& state);
+
+// What a clock is about: its kind, or for a chase the kind that it chases. An escalation chases this, never a chase.
+v1::ClockKind ChasedKind(const store::v1::RunningClock& clock);
 
 // What a passed deadline calls for: an offer expires, everything else escalates.
 enum class Due { kNone, kExpireOffer, kEscalate };

@@ -12,14 +12,25 @@ constexpr int kUsualCapacity = 30;
 std::set<std::string> WantedSkills(const Snapshot& snapshot, const store::v1::NeedState& state) {
   std::set<std::string> skills;
   for (const auto& id : state.categories()) {
-    if (const auto* category = snapshot.FindCategory(id); category != nullptr) skills.insert(category->skills().begin(), category->skills().end());
+    if (const auto* category = snapshot.FindCategory(id); category != nullptr) {
+      skills.insert(category->skills().begin(), category->skills().end());
+    }
   }
-  if (const auto* type = snapshot.FindType(state.type()); type != nullptr) skills.insert(type->skills().begin(), type->skills().end());
+  if (const auto* type = snapshot.FindType(state.type()); type != nullptr) {
+    skills.insert(type->skills().begin(), type->skills().end());
+  }
   return skills;
 }
 
 bool OnLeave(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
-  return std::ranges::any_of(worker.leaves(), [&](const v1::Validity& leave) { return snapshot.IsValid(leave, at_us); });
+  return std::ranges::any_of(worker.leaves(),
+                             [&](const v1::Validity& leave) { return snapshot.IsValid(leave, at_us); });
+}
+
+bool HeadOf(const Snapshot& snapshot, const v1::Worker& worker, const std::string& unit, int64_t at_us) {
+  return std::ranges::any_of(worker.posts(), [&](const v1::Post& post) {
+    return post.head() && BareId(post.unit()) == unit && snapshot.IsValid(post.validity(), at_us);
+  });
 }
 
 bool OnShift(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
@@ -42,19 +53,31 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   receipt.mutable_decision_time()->set_nanos(static_cast<int32_t>(now_us % 1'000'000 * 1000));
   bool open = snapshot.calendar().IsOpen(now_us);
   receipt.set_outside_opening_hours(!open);
-  bool duty = !open && state.urgency() != v1::URGENCY_ROUTINE;
+  bool duty = !open && (state.urgency() == v1::URGENCY_URGENT || state.urgency() == v1::URGENCY_CRISIS);
 
   std::vector<const v1::Worker*> workers;
+  std::string posted_at = state.unit();
   if (duty) {
+    // A roster whose workers are all on leave rings nobody, so the next one up is asked too.
     for (const std::string& unit : {state.unit(), state.station(), snapshot.center()}) {
-      workers = snapshot.OnDutyRoster(unit, now_us);
-      if (workers.empty()) continue;
+      bool answers = false;
+      for (const v1::Worker* worker : snapshot.OnDutyRoster(unit, now_us)) {
+        if (std::ranges::find(workers, worker) == workers.end()) workers.push_back(worker);
+        answers |= !OnLeave(snapshot, *worker, now_us);
+      }
+      if (!answers) continue;
       receipt.set_duty_unit("units/" + unit);
       break;
     }
   } else {
-    workers = snapshot.WorkersAt(state.unit(), now_us);
-    if (workers.empty()) workers = snapshot.WorkersAt(state.station(), now_us);
+    workers = snapshot.WorkersAt(posted_at, now_us);
+    if (workers.empty()) workers = snapshot.WorkersAt(posted_at = state.station(), now_us);
+    // The head leads; suggested is whoever serves there, or the head who found the need and takes it.
+    auto leads = [&](const v1::Worker* worker) {
+      bool self_found = state.self_accept() && BareId(worker->name()) == state.submitter_worker();
+      return HeadOf(snapshot, *worker, posted_at, now_us) && !self_found;
+    };
+    if (!std::ranges::all_of(workers, leads)) std::erase_if(workers, leads);
   }
 
   const auto skills = WantedSkills(snapshot, state);
@@ -65,9 +88,6 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   std::vector<Ranked> ranked;
   for (const v1::Worker* worker : workers) {
     std::string id = BareId(worker->name());
-    // The station's head leads; suggested is whoever serves, unless the head is on the duty roster.
-    bool head = std::ranges::any_of(worker->posts(), [&](const v1::Post& post) { return post.head(); });
-    if (head && !duty && workers.size() > 1) continue;
     Ranked entry;
     v1::OfferCandidate& candidate = entry.candidate;
     candidate.set_worker(worker->name());
@@ -77,7 +97,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
         std::ranges::count_if(worker->skills(), [&](const std::string& skill) { return skills.contains(skill); })));
     if (OnLeave(snapshot, *worker, now_us)) {
       candidate.set_reason("on-leave");
-    } else if (candidate.load() >= (worker->capacity() > 0 ? worker->capacity() : kUsualCapacity)) {
+    } else if (!duty && candidate.load() >= (worker->capacity() > 0 ? worker->capacity() : kUsualCapacity)) {
       candidate.set_reason("at-capacity");
     }
     bool self_found = state.self_accept() && id == state.submitter_worker();
@@ -96,7 +116,8 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     } else if (entry.candidate.reason().empty()) {
       const auto& a = entry.candidate;
       const auto& b = best->candidate;
-      entry.candidate.set_reason(a.on_duty() != b.on_duty()                     ? "off-duty"
+      entry.candidate.set_reason(!std::get<0>(best->rank)                       ? "self-found"
+                                 : a.on_duty() != b.on_duty()                   ? "off-duty"
                                  : a.matching_skills() != b.matching_skills()   ? "fewer-skills"
                                  : a.load() != b.load()                         ? "more-load"
                                                                                 : "tie-by-id");
@@ -106,7 +127,8 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   const v1::Unit* unit = snapshot.FindUnit(state.unit());
   bool room = unit != nullptr && unit->kind() == v1::UNIT_KIND_ROOM;
   bool self_found = !decision.worker.empty() && state.self_accept() && decision.worker == state.submitter_worker();
-  decision.direct_accept = !decision.worker.empty() && (duty || self_found || (room && snapshot.policy().room_accepts_directly()));
+  bool direct = duty || self_found || (room && snapshot.policy().room_accepts_directly());
+  decision.direct_accept = !decision.worker.empty() && direct;
 
   if (state.urgency() == v1::URGENCY_CRISIS) {
     auto alert_unit = [&](const std::string& id) {

@@ -17,7 +17,8 @@ struct OfferDecision {
 
 // In opening hours: workers posted at the unit (a room without any: at its station), not on leave, below capacity;
 // then by: self-found submitter, on shift, matching skills (of categories and type), lower load, id. Outside opening
-// hours urgent and crisis needs go to the duty roster: unit, then station, then centre. `load` counts a worker's open needs.
+// hours urgent and crisis needs go to the duty roster: unit, then station, then centre, past rosters whose workers are
+// all on leave; capacity does not bar duty. `load` counts a worker's open needs.
 OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us,
                           const std::function<int(const std::string& worker)>& load);
 

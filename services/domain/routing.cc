@@ -3,11 +3,13 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
+#include <set>
 
 namespace gridloop {
 namespace {
 
 constexpr int kBouncesForTheCentre = 2;
+constexpr size_t kCellDigits = 15;
 
 int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1000; }
 
@@ -24,12 +26,20 @@ bool OneOf(const Wanted& wanted, const Value& value) {
 
 bool Matches(const v1::RuleMatch& match, const v1::RoutingInputs& inputs, const std::string& community) {
   if (!AnyOf(match.categories(), inputs.categories()) || !OneOf(match.types(), inputs.type())) return false;
-  if (!OneOf(match.urgencies(), static_cast<int>(inputs.urgency())) || !AnyOf(match.dangers(), inputs.dangers())) return false;
+  if (!OneOf(match.urgencies(), static_cast<int>(inputs.urgency()))) return false;
+  if (!AnyOf(match.dangers(), inputs.dangers())) return false;
   if (!OneOf(match.sources(), static_cast<int>(inputs.source()))) return false;
   if (match.has_institution() && inputs.institution().empty()) return false;
   return match.area_prefixes().empty() || std::ranges::any_of(match.area_prefixes(), [&](const std::string& prefix) {
            return !community.empty() && community.starts_with(prefix);
          });
+}
+
+// The station that a unit is or lies under; empty under the centre, which holds needs but is not offered them.
+std::string StationAbove(const Snapshot& snapshot, const std::string& unit) {
+  std::string station = snapshot.StationOf(unit);
+  const v1::Unit* found = snapshot.FindUnit(station);
+  return found != nullptr && found->kind() == v1::UNIT_KIND_STATION ? station : std::string();
 }
 
 // One decision: looks at units in order and keeps why.
@@ -40,17 +50,17 @@ class Decision {
 
   // True if the unit is chosen.
   bool Look(const std::string& unit, const std::string& reason) {
-    if (unit.empty()) return false;
+    if (unit.empty() || !looked_at_.insert(unit).second) return false;
     auto& candidate = *receipt_->add_candidates();
     candidate.set_unit("units/" + unit);
     const v1::Unit* found = snapshot_.FindUnit(unit);
     if (found == nullptr || !snapshot_.IsValid(found->validity(), at_us_)) {
       candidate.set_reason("not-valid-then");
-    } else if (!receipt_->unit().empty()) {
-      candidate.set_reason("less-specific");
-    } else if (std::ranges::find(inputs_.excluded_units(), "units/" + unit) != inputs_.excluded_units().end()) {
+    } else if (IsExcluded(unit)) {
       candidate.set_reason("excluded");
       excluded_ = true;
+    } else if (!receipt_->unit().empty()) {
+      candidate.set_reason("less-specific");
     } else {
       candidate.set_reason(reason);
       candidate.set_chosen(true);
@@ -67,11 +77,14 @@ class Decision {
     for (const v1::Coverage* coverage : snapshot_.CoverageOf(area, at_us_)) {
       std::string unit = BareId(coverage->unit());
       chosen |= Look(unit, reason);
-      if (receipt_->unit().empty() && snapshot_.StationOf(unit) != unit) chosen |= Look(snapshot_.StationOf(unit), "station-of");
+      if (receipt_->unit().empty() && IsExcluded(unit)) chosen |= Look(StationAbove(snapshot_, unit), "station-of");
     }
     return chosen;
   }
 
+  bool IsExcluded(const std::string& unit) const {
+    return std::ranges::find(inputs_.excluded_units(), "units/" + unit) != inputs_.excluded_units().end();
+  }
   bool excluded() const { return excluded_; }
   int64_t at_us() const { return at_us_; }
 
@@ -81,14 +94,25 @@ class Decision {
   v1::RoutingReceipt* receipt_;
   int64_t at_us_;
   bool excluded_ = false;
+  std::set<std::string> looked_at_;  // a unit stands in the receipt once, with the first reason
 };
 
-std::string CoveringUnit(const Snapshot& snapshot, const v1::RoutingInputs& inputs, const std::string& code,
-                         const std::string& community, int64_t at_us) {
-  for (const std::string& area : {inputs.institution(), code, community}) {
+// Areas in the order in which coverage is asked. Institutions and codes share a column, so each is checked to be one.
+struct Areas {
+  std::string institution;
+  std::string cell;
+  std::string community;
+};
+
+// The station above the first covering unit that lies under one.
+std::string CoveringStation(const Snapshot& snapshot, const Areas& areas, int64_t at_us) {
+  for (const std::string& area : {areas.institution, areas.cell, areas.community}) {
     if (area.empty()) continue;
-    auto coverages = snapshot.CoverageOf(area, at_us);
-    if (!coverages.empty()) return BareId(coverages.front()->unit());
+    for (const v1::Coverage* coverage : snapshot.CoverageOf(area, at_us)) {
+      const v1::Unit* unit = snapshot.FindUnit(BareId(coverage->unit()));
+      if (unit == nullptr || !snapshot.IsValid(unit->validity(), at_us)) continue;
+      if (std::string station = StationAbove(snapshot, BareId(unit->name())); !station.empty()) return station;
+    }
   }
   return {};
 }
@@ -120,15 +144,20 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
   receipt.set_mode(v1::DISPATCH_MODE_AUTO);
   receipt.set_mode_rule("default");
   if (inputs.address_only()) {
-    receipt.set_held_reason(v1::HELD_REASON_LOCATION_TOO_VAGUE);
+    receipt.set_held_reason(inputs.bounces() >= kBouncesForTheCentre ? v1::HELD_REASON_SECOND_BOUNCE
+                                                                     : v1::HELD_REASON_LOCATION_TOO_VAGUE);
     return receipt;
   }
   Decision decision(snapshot, inputs, &receipt);
   std::string code = snapshot.ResolveGridCode(inputs.grid_code(), decision.at_us());
-  std::string community = snapshot.CommunityOf(inputs.grid_code(), decision.at_us());
-  if (community.empty()) {
-    if (const auto* institution = snapshot.FindInstitution(inputs.institution()); institution != nullptr) community = institution->community();
+  Areas areas;
+  areas.community = snapshot.CommunityOf(inputs.grid_code(), decision.at_us());
+  if (code.size() == kCellDigits && code.find_first_not_of("0123456789") == std::string::npos) areas.cell = code;
+  if (const auto* institution = snapshot.FindInstitution(inputs.institution()); institution != nullptr) {
+    areas.institution = institution->id();
+    if (areas.community.empty()) areas.community = institution->community();
   }
+  const std::string& community = areas.community;
   receipt.set_community(community);
   bool to_centre = false;
   for (const auto& rule : snapshot.policy().routing_rules()) {
@@ -136,12 +165,10 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
     bool chosen = false;
     switch (rule.target()) {
       case v1::RULE_TARGET_UNIT: chosen = decision.Look(BareId(rule.unit()), "rule"); break;
-      case v1::RULE_TARGET_STATION: {
-        std::string covering = CoveringUnit(snapshot, inputs, code, community, decision.at_us());
-        if (!covering.empty()) chosen = decision.Look(snapshot.StationOf(covering), "rule");
+      case v1::RULE_TARGET_STATION:
+        chosen = decision.Look(CoveringStation(snapshot, areas, decision.at_us()), "rule");
         break;
-      }
-      case v1::RULE_TARGET_INSTITUTION: chosen = decision.LookAtCoverage(inputs.institution(), "rule"); break;
+      case v1::RULE_TARGET_INSTITUTION: chosen = decision.LookAtCoverage(areas.institution, "rule"); break;
       case v1::RULE_TARGET_CENTER: to_centre = true; break;
       default: break;
     }
@@ -152,13 +179,15 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
   }
   if (!to_centre) {
     bool by_rule = !receipt.unit().empty();
-    decision.LookAtCoverage(inputs.institution(), "covers-institution");
-    if (code.size() > 12) decision.LookAtCoverage(code, "covers-cell");
+    decision.LookAtCoverage(areas.institution, "covers-institution");
+    decision.LookAtCoverage(areas.cell, "covers-cell");
     decision.LookAtCoverage(community, "covers-community");
     if (!by_rule && !receipt.unit().empty()) receipt.set_rule("coverage");
   }
   for (const auto& rule : snapshot.policy().dispatch_modes()) {
     if (!Matches(rule.match(), inputs, community)) continue;
+    // A crisis never waits in review, whatever a rule about categories says.
+    if (rule.mode() == v1::DISPATCH_MODE_CONFIRM && inputs.urgency() == v1::URGENCY_CRISIS) continue;
     receipt.set_mode(rule.mode());
     receipt.set_mode_rule(rule.id());
     break;
@@ -167,9 +196,11 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
     for (auto& candidate : *receipt.mutable_candidates()) candidate.set_chosen(false);
     receipt.clear_unit();
     receipt.clear_station();
+    receipt.clear_rule();
     receipt.set_held_reason(v1::HELD_REASON_SECOND_BOUNCE);
   } else if (receipt.unit().empty()) {
-    receipt.set_held_reason(decision.excluded() ? v1::HELD_REASON_NONE_LEFT : v1::HELD_REASON_NO_CANDIDATE);
+    bool none_left = decision.excluded() && !to_centre;
+    receipt.set_held_reason(none_left ? v1::HELD_REASON_NONE_LEFT : v1::HELD_REASON_NO_CANDIDATE);
   } else if (receipt.mode() == v1::DISPATCH_MODE_CONFIRM) {
     receipt.set_held_reason(v1::HELD_REASON_CONFIRMATION);
   }

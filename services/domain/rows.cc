@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <set>
 
 #include "domain/fold.h"
 #include "domain/row_keys.h"
@@ -50,17 +49,20 @@ uint64_t NumberBeforeSubject(std::string_view key) {
 
 std::vector<std::string> BoxesOf(const NeedState& state) {
   if (Ended(state)) return {};
-  std::set<std::string> boxes;
-  for (const std::string& unit : {state.owner(), state.unit(), state.station()}) {
-    if (!unit.empty()) boxes.insert(UnitBox(unit));
+  std::vector<std::string> boxes;
+  for (const std::string* unit : {&state.owner(), &state.unit(), &state.station()}) {
+    if (!unit->empty()) boxes.push_back(UnitBox(*unit));
   }
-  if (!state.worker().empty()) boxes.insert(WorkerBox(state.worker()));
-  for (const auto& worker : state.co_workers()) boxes.insert(WorkerBox(worker));
-  if (!state.offer().worker().empty()) boxes.insert(WorkerBox(state.offer().worker()));
+  if (!state.worker().empty()) boxes.push_back(WorkerBox(state.worker()));
+  for (const auto& worker : state.co_workers()) boxes.push_back(WorkerBox(worker));
+  if (!state.offer().worker().empty()) boxes.push_back(WorkerBox(state.offer().worker()));
   for (const auto& alert : state.alerts()) {
-    boxes.insert(alert.unit().empty() ? WorkerBox(alert.worker()) : UnitBox(alert.unit()));
+    boxes.push_back(alert.unit().empty() ? WorkerBox(alert.worker()) : UnitBox(alert.unit()));
   }
-  return {boxes.begin(), boxes.end()};
+  std::ranges::sort(boxes);
+  auto repeated = std::ranges::unique(boxes);
+  boxes.erase(repeated.begin(), repeated.end());
+  return boxes;
 }
 
 }  // namespace rows

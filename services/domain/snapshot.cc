@@ -7,6 +7,7 @@ namespace gridloop {
 namespace {
 
 constexpr int64_t kMinuteUs = 60'000'000;
+constexpr int kLongestHolidayDays = 31;
 
 template <class Entries>
 auto FindById(const Entries& entries, std::string_view id) -> decltype(&entries.Get(0)) {
@@ -57,18 +58,23 @@ const v1::Worker* Snapshot::FindWorker(std::string_view id) const {
 const v1::Category* Snapshot::FindCategory(std::string_view id) const { return FindById(directory_.categories(), id); }
 const v1::NeedType* Snapshot::FindType(std::string_view id) const { return FindById(directory_.types(), id); }
 const v1::Danger* Snapshot::FindDanger(std::string_view id) const { return FindById(directory_.dangers(), id); }
-const v1::Institution* Snapshot::FindInstitution(std::string_view id) const { return FindById(directory_.institutions(), id); }
+const v1::Institution* Snapshot::FindInstitution(std::string_view id) const {
+  return FindById(directory_.institutions(), id);
+}
 
 std::string Snapshot::StationOf(std::string_view unit) const {
   const v1::Unit* found = FindUnit(unit);
-  if (found == nullptr || found->kind() == v1::UNIT_KIND_STATION || found->kind() == v1::UNIT_KIND_CENTER) return std::string(unit);
+  if (found == nullptr || found->kind() == v1::UNIT_KIND_STATION || found->kind() == v1::UNIT_KIND_CENTER) {
+    return std::string(unit);
+  }
   return found->parent().empty() ? std::string(unit) : BareId(found->parent());
 }
 
 bool Snapshot::IsValid(const v1::Validity& validity, int64_t at_us) const {
   if (validity.from_date().empty() && validity.to_date().empty()) return true;
   std::string date = calendar_.LocalDate(at_us);
-  return (validity.from_date().empty() || validity.from_date() <= date) && (validity.to_date().empty() || date <= validity.to_date());
+  return (validity.from_date().empty() || validity.from_date() <= date) &&
+         (validity.to_date().empty() || date <= validity.to_date());
 }
 
 std::vector<const v1::Worker*> Snapshot::WorkersAt(std::string_view unit, int64_t at_us) const {
@@ -88,16 +94,20 @@ std::vector<const v1::Worker*> Snapshot::OnDutyRoster(std::string_view unit, int
   std::vector<const v1::Worker*> on_duty;
   auto found = duties_.find(std::string(unit));
   if (found == duties_.end() || calendar_.IsOpen(at_us)) return on_duty;
-  // Today's entry counts from closing on (a day off: from midnight); before that yesterday's still lasts.
-  std::string today = calendar_.LocalDate(at_us);
-  std::string from = today;
+  // An entry begins at closing (a day off: at midnight) and lasts to the next opening; a later entry of the unit
+  // relieves it. A noon break belongs to its own day. So: the latest entry since the last working day's closing.
   const auto& spans = calendar_.message().opening_spans();
-  if (calendar_.IsWorkingDay(today) && !spans.empty() && calendar_.LocalMinute(at_us) < spans.rbegin()->end_minute()) {
-    from = DateFromDays(DaysFromDate(today) - 1);
-  }
-  for (const v1::DutyEntry* duty : found->second) {
-    if (duty->date() != from) continue;
-    if (const v1::Worker* worker = FindWorker(BareId(duty->worker())); worker != nullptr) on_duty.push_back(worker);
+  std::string date = calendar_.LocalDate(at_us);
+  int64_t day = DaysFromDate(date);
+  bool before_opening = !spans.empty() && calendar_.LocalMinute(at_us) < spans.begin()->start_minute();
+  if (calendar_.IsWorkingDay(date) && before_opening) date = DateFromDays(--day);
+  for (int i = 0; i < kLongestHolidayDays; ++i, date = DateFromDays(--day)) {
+    for (const v1::DutyEntry* duty : found->second) {
+      if (duty->date() != date) continue;
+      const v1::Worker* worker = FindWorker(BareId(duty->worker()));
+      if (worker != nullptr && IsValid(worker->validity(), at_us)) on_duty.push_back(worker);
+    }
+    if (!on_duty.empty() || calendar_.IsWorkingDay(date)) break;
   }
   return on_duty;
 }
@@ -124,8 +134,9 @@ std::string Snapshot::CommunityOf(std::string_view grid_code, int64_t at_us) con
   std::string code = ResolveGridCode(grid_code, at_us).substr(0, 12);
   if (code.size() != 12) return {};
   const auto& communities = directory_.communities();
-  auto found = std::lower_bound(communities.begin(), communities.end(), code,
-                                [](const v1::Community& community, const std::string& wanted) { return community.code() < wanted; });
+  auto found = std::lower_bound(
+      communities.begin(), communities.end(), code,
+      [](const v1::Community& community, const std::string& wanted) { return community.code() < wanted; });
   return found != communities.end() && found->code() == code ? code : std::string();
 }
 
@@ -138,7 +149,8 @@ v1::ClockStart Snapshot::StartClock(v1::ClockKind kind, v1::Urgency urgency, v1:
   start.mutable_limit()->set_amount(24);
   start.mutable_limit()->set_unit(v1::LIMIT_UNIT_NATURAL_HOURS);
   for (const auto& rule : policy_.limits()) {
-    bool urgency_fits = rule.urgencies().empty() || std::ranges::find(rule.urgencies(), urgency) != rule.urgencies().end();
+    bool urgency_fits =
+        rule.urgencies().empty() || std::ranges::find(rule.urgencies(), urgency) != rule.urgencies().end();
     bool grade_fits = rule.grades().empty() || std::ranges::find(rule.grades(), grade) != rule.grades().end();
     if (rule.kind() != kind || !urgency_fits || !grade_fits) continue;
     start.set_rule(rule.id());

@@ -41,7 +41,8 @@ class Snapshot {
   std::string StationOf(std::string_view unit) const;
   // Workers with a post at the unit that is valid at that time, sorted by id.
   std::vector<const v1::Worker*> WorkersAt(std::string_view unit, int64_t at_us) const;
-  // Duty workers of the unit at that time, in the table's order.
+  // Duty workers of the unit at that time, in the table's order; none in opening hours. An entry lasts from closing on
+  // its date (a day off: from midnight) to the next opening, unless a later entry of the unit has begun.
   std::vector<const v1::Worker*> OnDutyRoster(std::string_view unit, int64_t at_us) const;
   // Coverage rows of an area that are valid at that time.
   std::vector<const v1::Coverage*> CoverageOf(std::string_view area, int64_t at_us) const;

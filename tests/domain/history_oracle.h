@@ -1,0 +1,116 @@
+// Says from the history of a need alone what may come next and where the need then stands. Told in facts ("a worker has been
+// assigned since the last recall"), not in stages, so that it knows nothing of the table that it checks.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "gridloop/v1/event.pb.h"
+
+namespace gridloop::histories {
+
+class HistoryOracle {
+ public:
+  struct Step {
+    v1::EventType type;
+    bool approved = false;  // of a closing
+    bool casework = false;  // of an assessment
+  };
+
+  static Step StepOf(const v1::Event& event) {
+    return {event.type(), event.closing_verified().approved(), event.assessed().casework()};
+  }
+
+  void Add(const Step& step) {
+    history_.push_back(step);
+    if (step.type == v1::EVENT_TYPE_RECALLED) current_.clear();  // the work begins anew
+    current_.push_back(step);
+  }
+
+  // Whether a well-formed event of this type belongs here.
+  bool May(v1::EventType type) const {
+    using namespace v1;
+    if (type == EVENT_TYPE_SUBMITTED) return history_.empty();
+    if (history_.empty() || Ended()) return false;
+    bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
+    bool working = accepted && !ClosingWaits();
+    EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED,
+                              EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED});
+    bool to_be_routed = place == EVENT_TYPE_SUBMITTED || place == EVENT_TYPE_OFFER_DECLINED || place == EVENT_TYPE_OFFER_EXPIRED;
+    bool at_centre = place == EVENT_TYPE_HELD || place == EVENT_TYPE_RECALLED;
+    switch (type) {
+      case EVENT_TYPE_NOTE_ADDED:
+      case EVENT_TYPE_EMERGENCY_RECORDED:
+      case EVENT_TYPE_URGED:
+      case EVENT_TYPE_ESCALATED:
+      case EVENT_TYPE_RECALLED: return true;
+      case EVENT_TYPE_HELD: return !accepted && to_be_routed;
+      case EVENT_TYPE_DISPATCHED: return !accepted && (to_be_routed || at_centre);
+      case EVENT_TYPE_OFFERED: return !accepted && place == EVENT_TYPE_DISPATCHED;
+      case EVENT_TYPE_OFFER_ACCEPTED:
+      case EVENT_TYPE_OFFER_DECLINED:
+      case EVENT_TYPE_OFFER_EXPIRED: return !accepted && place == EVENT_TYPE_OFFERED;
+      case EVENT_TYPE_WITHDRAWN: return !accepted;
+      case EVENT_TYPE_WORKER_ASSIGNED:
+      case EVENT_TYPE_CLOSING_REQUESTED: return working;
+      case EVENT_TYPE_ANSWERED: return working && !Has(EVENT_TYPE_ASSESSED);
+      case EVENT_TYPE_ASSESSED: return working && Has(EVENT_TYPE_WORKER_ASSIGNED) && !Has(EVENT_TYPE_ASSESSED);
+      case EVENT_TYPE_GRADED: return working && IsCasework() && !Has(EVENT_TYPE_GRADED);
+      case EVENT_TYPE_PLANNED: return working && Has(EVENT_TYPE_GRADED) && !Has(EVENT_TYPE_PLANNED);
+      case EVENT_TYPE_SERVICE_RECORDED: return working && IsPlanned();
+      case EVENT_TYPE_FOLLOW_UP_RECORDED: return working && Has(EVENT_TYPE_SERVICE_RECORDED);
+      case EVENT_TYPE_CLOSING_VERIFIED: return accepted && ClosingWaits();
+      default: return false;
+    }
+  }
+
+  v1::Stage Stage() const {
+    using namespace v1;
+    if (history_.empty()) return STAGE_UNSPECIFIED;
+    if (Ended()) return history_.back().type == EVENT_TYPE_WITHDRAWN ? STAGE_WITHDRAWN : STAGE_CLOSED;
+    if (ClosingWaits()) return STAGE_EVALUATED;
+    if (Has(EVENT_TYPE_OFFER_ACCEPTED)) {
+      EventType given = LastOf({EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_FOLLOW_UP_RECORDED});
+      if (given != EVENT_TYPE_UNSPECIFIED) return given == EVENT_TYPE_SERVICE_RECORDED ? STAGE_IN_SERVICE : STAGE_FOLLOW_UP;
+      if (IsPlanned()) return STAGE_PLANNED;
+      if (Has(EVENT_TYPE_GRADED)) return STAGE_GRADED;
+      if (Has(EVENT_TYPE_ASSESSED)) return STAGE_ASSESSED;
+      return Has(EVENT_TYPE_WORKER_ASSIGNED) ? STAGE_ASSIGNED : STAGE_ACCEPTED;
+    }
+    switch (LastOf({EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED})) {
+      case EVENT_TYPE_HELD:
+      case EVENT_TYPE_RECALLED: return STAGE_HELD;
+      case EVENT_TYPE_DISPATCHED: return STAGE_DISPATCHED;
+      case EVENT_TYPE_OFFERED: return STAGE_OFFERED;
+      default: return STAGE_SUBMITTED;
+    }
+  }
+
+  bool Ended() const {
+    return std::ranges::any_of(history_, [](const Step& step) {
+      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN ||
+             (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
+    });
+  }
+
+ private:
+  bool Has(v1::EventType type) const { return std::ranges::find(current_, type, &Step::type) != current_.end(); }
+  v1::EventType LastOf(std::initializer_list<v1::EventType> types) const {
+    for (auto step = current_.rbegin(); step != current_.rend(); ++step) {
+      if (std::ranges::find(types, step->type) != types.end()) return step->type;
+    }
+    return v1::EVENT_TYPE_UNSPECIFIED;
+  }
+  bool ClosingWaits() const {
+    return LastOf({v1::EVENT_TYPE_CLOSING_REQUESTED, v1::EVENT_TYPE_CLOSING_VERIFIED}) == v1::EVENT_TYPE_CLOSING_REQUESTED;
+  }
+  bool IsCasework() const {
+    return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_ASSESSED && step.casework; });
+  }
+  bool IsPlanned() const { return Has(v1::EVENT_TYPE_PLANNED) || (Has(v1::EVENT_TYPE_ASSESSED) && !IsCasework()); }
+
+  std::vector<Step> history_;
+  std::vector<Step> current_;  // since the last recall
+};
+
+}  // namespace gridloop::histories

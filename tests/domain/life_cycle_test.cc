@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+
+#include "walk.h"
+
+namespace gridloop {
+namespace {
+
+using namespace histories;
+
+// The stages by a letter each, in the order of the columns below.
+const std::string kStages = "-SHDOAWEGPVFQCX";
+v1::Stage StageOf(char letter) { return static_cast<v1::Stage>(kStages.find(letter)); }
+
+// A row is an event, a column a stage: "." is illegal, "=" legal and the stage stays, "<" the stage before the closing (or C
+// when approved), a letter the stage after.
+//   - none yet   S submitted  H held       D dispatched  O offered
+//   A accepted   W worker assigned  E assessed  G graded  P planned
+//   V in service F follow-up  Q closing requested  C closed  X withdrawn
+const char* const kTable = R"(
+                  - SHDO AWEGPVF Q CX
+  submitted       S .... ....... . ..
+  dispatched      . DD.. ....... . ..
+  held            . H... ....... . ..
+  offered         . ..O. ....... . ..
+  offer_accepted  . ...A ....... . ..
+  offer_declined  . ...S ....... . ..
+  offer_expired   . ...S ....... . ..
+  worker_assigned . .... W====== . ..
+  answered        . .... CC..... . ..
+  emergency_recorded  . ==== ======= = ..
+  assessed        . .... .E..... . ..
+  graded          . .... ..G.... . ..
+  planned         . .... ...P... . ..
+  service_recorded    . .... ....VVV . ..
+  follow_up_recorded  . .... .....FF . ..
+  note_added      . ==== ======= = ..
+  closing_requested   . .... QQQQQQQ . ..
+  closing_verified    . .... ....... < ..
+  escalated       . ==== ======= = ..
+  withdrawn       . XXXX ....... . ..
+  urged           . ==== ======= = ..
+  recalled        . HHHH HHHHHHH H ..
+)";
+
+std::map<std::string, std::string> ReadTable() {
+  std::map<std::string, std::string> rows;
+  std::istringstream lines(kTable);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::string cells;
+    if (!(words >> name) || name == "-") continue;
+    for (std::string group; words >> group;) cells += group;
+    rows[name] = cells;
+  }
+  return rows;
+}
+
+TEST(LifeCycle, AWellFormedEventDoesWhatTheTableReads) {
+  auto rows = ReadTable();
+  ASSERT_EQ(rows.size(), static_cast<size_t>(kEventTypeCount - 1));
+  for (int number = 1; number < kEventTypeCount; ++number) {
+    auto type = static_cast<v1::EventType>(number);
+    std::string name = v1::EventType_Name(type).substr(std::string("EVENT_TYPE_").size());
+    for (char& c : name) c = static_cast<char>(std::tolower(c));
+    ASSERT_EQ(rows[name].size(), kStages.size()) << name;
+    for (int column = 0; column < kStageCount; ++column) {
+      auto stage = static_cast<v1::Stage>(column);
+      Walk walk;
+      ASSERT_EQ(walk.To(stage), Void::kNone);
+      ASSERT_EQ(walk.state.stage(), stage);
+      char cell = rows[name][static_cast<size_t>(column)];
+      std::string where = name + " in " + v1::Stage_Name(stage);
+      Void verdict = walk.Go(type, kLateUs);
+      EXPECT_EQ(VoidName(verdict), cell == '.' ? "life_cycle" : "") << where;
+      v1::Stage after = cell == '.' || cell == '=' ? stage : cell == '<' ? v1::STAGE_CLOSED : StageOf(cell);
+      EXPECT_EQ(v1::Stage_Name(walk.state.stage()), v1::Stage_Name(after)) << where;
+      EXPECT_EQ(LifeCycle::Standard().Allows(stage, type), cell != '.') << where;
+    }
+  }
+}
+
+TEST(LifeCycle, AReturnedClosingGoesBackToEveryStageItCanComeFrom) {
+  for (v1::Stage stage : {v1::STAGE_ACCEPTED, v1::STAGE_ASSIGNED, v1::STAGE_ASSESSED, v1::STAGE_GRADED, v1::STAGE_PLANNED, v1::STAGE_IN_SERVICE,
+                          v1::STAGE_FOLLOW_UP}) {
+    Walk walk;
+    ASSERT_EQ(walk.To(stage), Void::kNone);
+    ASSERT_EQ(walk.Go(v1::EVENT_TYPE_CLOSING_REQUESTED), Void::kNone);
+    Event returned = Next(walk.state, v1::EVENT_TYPE_CLOSING_VERIFIED);
+    returned.mutable_closing_verified()->set_approved(false);
+    StartClock(&returned, v1::CLOCK_KIND_SERVICE, kNoonUs + kHourUs);
+    ASSERT_EQ(walk.Go(returned), Void::kNone);
+    EXPECT_EQ(walk.state.stage(), stage);
+    EXPECT_TRUE(walk.state.closing_event_id().empty());
+    EXPECT_EQ(walk.state.closing_reason(), v1::CLOSING_REASON_UNSPECIFIED);
+    EXPECT_EQ(Running(walk.state, v1::CLOCK_KIND_VERIFICATION), nullptr);
+  }
+}
+
+TEST(LifeCycle, WhatIsNoCaseworkGoesStraightToService) {
+  Walk walk;
+  ASSERT_EQ(walk.To(v1::STAGE_ASSIGNED), Void::kNone);
+  Event assessed = Next(walk.state, v1::EVENT_TYPE_ASSESSED);
+  assessed.mutable_assessed()->set_casework(false);
+  ASSERT_EQ(walk.Go(assessed), Void::kNone);
+  EXPECT_EQ(walk.state.stage(), v1::STAGE_PLANNED);
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_GRADED), Void::kLifeCycle);
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_SERVICE_RECORDED), Void::kNone);
+}
+
+TEST(LifeCycle, OnlyTwoStagesCallForAReaction) {
+  for (int column = 0; column < kStageCount; ++column) {
+    auto stage = static_cast<v1::Stage>(column);
+    Walk walk;
+    ASSERT_EQ(walk.To(stage), Void::kNone);
+    Want want = stage == v1::STAGE_SUBMITTED ? Want::kRoute : stage == v1::STAGE_DISPATCHED ? Want::kOffer : Want::kNone;
+    EXPECT_EQ(Wants(walk.state), stage == v1::STAGE_UNSPECIFIED ? Want::kNone : want);
+  }
+}
+
+TEST(LifeCycle, TheCentreOwnsUntilAcceptanceThenTheUnitAndNobodyAfterTheEnd) {
+  for (int column = 1; column < kStageCount; ++column) {
+    auto stage = static_cast<v1::Stage>(column);
+    Walk walk;
+    ASSERT_EQ(walk.To(stage), Void::kNone);
+    bool before = stage <= v1::STAGE_OFFERED;
+    EXPECT_EQ(walk.state.owner(), Ended(walk.state) ? "" : before ? "center" : "r-1") << v1::Stage_Name(stage);
+  }
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -1,0 +1,101 @@
+// The table is data: each of its cells is changed to everything else it could be, and the oracle of histories must notice.
+#include <gtest/gtest.h>
+
+#include "history_oracle.h"
+#include "walk.h"
+
+namespace gridloop {
+namespace {
+
+using namespace histories;
+
+// What a cell does in a stage, so that two ways of writing one thing do not count as a change.
+struct Meaning {
+  Cell::Next next;
+  v1::Stage to;
+  bool operator==(const Meaning&) const = default;
+};
+Meaning MeaningOf(v1::Stage stage, const Cell& cell) {
+  switch (cell.next) {
+    case Cell::Next::kIllegal: return {cell.next, v1::STAGE_UNSPECIFIED};
+    case Cell::Next::kSame: return {Cell::Next::kTo, stage};
+    default: return {cell.next, cell.to};
+  }
+}
+
+// The events of one type that differ in where they lead.
+std::vector<Event> Variants(const NeedState& head, v1::EventType type) {
+  std::vector<Event> variants = {WellFormed(head, type)};
+  if (type == v1::EVENT_TYPE_ASSESSED) variants.emplace_back(variants[0]).mutable_assessed()->set_casework(false);
+  if (type == v1::EVENT_TYPE_CLOSING_VERIFIED) {
+    variants.emplace_back(variants[0]).mutable_closing_verified()->set_approved(false);
+    StartClock(&variants.back(), v1::CLOCK_KIND_SERVICE, kNoonUs + kHourUs);
+  }
+  return variants;
+}
+
+bool Agrees(Walk& walk, HistoryOracle& oracle, const Event& event, int64_t at_us) {
+  bool may = oracle.May(event.type());
+  Void verdict = walk.Go(event, at_us);
+  if (verdict != (may ? Void::kNone : Void::kLifeCycle)) return false;
+  if (may) oracle.Add(HistoryOracle::StepOf(event));
+  return walk.state.stage() == oracle.Stage();
+}
+
+// Does fold under these rules do with this event in this stage what the history says?
+bool CellAgrees(const LifeCycle& rules, v1::Stage stage, v1::EventType type) {
+  Walk road(rules);
+  HistoryOracle told;
+  for (v1::EventType step : RoadTo(stage)) {
+    if (!Agrees(road, told, WellFormed(road.state, step), kNoonUs)) return false;
+  }
+  for (const Event& event : Variants(road.state, type)) {
+    Walk walk = road;
+    HistoryOracle oracle = told;
+    if (!Agrees(walk, oracle, event, kLateUs)) return false;
+  }
+  return true;
+}
+
+TEST(Mutation, TheTableAgreesWithTheHistories) {
+  for (int stage = 0; stage < kStageCount; ++stage) {
+    for (int type = 1; type < kEventTypeCount; ++type) {
+      EXPECT_TRUE(CellAgrees(LifeCycle::Standard(), static_cast<v1::Stage>(stage), static_cast<v1::EventType>(type)))
+          << v1::Stage_Name(static_cast<v1::Stage>(stage)) << " x " << v1::EventType_Name(static_cast<v1::EventType>(type));
+    }
+  }
+}
+
+TEST(Mutation, EveryChangedCellIsNoticed) {
+  std::vector<Cell> cells = {{Cell::Next::kIllegal, v1::STAGE_UNSPECIFIED}};
+  for (int to = 0; to < kStageCount; ++to) {
+    cells.push_back({Cell::Next::kTo, static_cast<v1::Stage>(to)});
+    cells.push_back({Cell::Next::kBefore, static_cast<v1::Stage>(to)});
+  }
+  int changed = 0;
+  int noticed = 0;
+  LifeCycle rules = LifeCycle::Standard();
+  for (int s = 0; s < kStageCount; ++s) {
+    for (int t = 1; t < kEventTypeCount; ++t) {
+      auto stage = static_cast<v1::Stage>(s);
+      auto type = static_cast<v1::EventType>(t);
+      Cell standard = rules.At(stage, type);
+      for (const Cell& cell : cells) {
+        if (MeaningOf(stage, cell) == MeaningOf(stage, standard)) continue;
+        rules.At(stage, type) = cell;
+        ++changed;
+        bool agrees = CellAgrees(rules, stage, type);
+        noticed += agrees ? 0 : 1;
+        EXPECT_FALSE(agrees) << v1::Stage_Name(stage) << " x " << v1::EventType_Name(type) << " -> " << static_cast<int>(cell.next) << " "
+                             << v1::Stage_Name(cell.to);
+      }
+      rules.At(stage, type) = standard;
+    }
+  }
+  EXPECT_EQ(noticed, changed);
+  RecordProperty("cells_changed", changed);
+  EXPECT_GT(changed, 9000);
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -1,0 +1,76 @@
+// Walks a need through its life, a step a line.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "histories.h"
+
+namespace gridloop::histories {
+
+// The shortest legal road to each stage, as DOMAIN tells it.
+inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
+  using namespace v1;
+  std::vector<EventType> road = {EVENT_TYPE_SUBMITTED,       EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED,
+                                 EVENT_TYPE_OFFER_ACCEPTED,  EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED,
+                                 EVENT_TYPE_GRADED,          EVENT_TYPE_PLANNED,    EVENT_TYPE_SERVICE_RECORDED,
+                                 EVENT_TYPE_FOLLOW_UP_RECORDED, EVENT_TYPE_CLOSING_REQUESTED, EVENT_TYPE_CLOSING_VERIFIED};
+  auto first = [&road](size_t steps) { return std::vector<EventType>(road.begin(), road.begin() + static_cast<std::ptrdiff_t>(steps)); };
+  switch (stage) {
+    case STAGE_SUBMITTED: return first(1);
+    case STAGE_HELD: return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD};
+    case STAGE_DISPATCHED: return first(2);
+    case STAGE_OFFERED: return first(3);
+    case STAGE_ACCEPTED: return first(4);
+    case STAGE_ASSIGNED: return first(5);
+    case STAGE_ASSESSED: return first(6);
+    case STAGE_GRADED: return first(7);
+    case STAGE_PLANNED: return first(8);
+    case STAGE_IN_SERVICE: return first(9);
+    case STAGE_FOLLOW_UP: return first(10);
+    case STAGE_EVALUATED: return first(11);
+    case STAGE_CLOSED: return first(12);
+    case STAGE_WITHDRAWN: return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_WITHDRAWN};
+    default: return {};
+  }
+}
+
+// A well-formed event for this head; only the stage may make it illegal. Late enough for every clock here.
+inline constexpr int64_t kLateUs = kNoonUs + 1000 * kHourUs;
+inline Event WellFormed(const NeedState& head, v1::EventType type) {
+  Event event = Next(head, type);
+  if (type == v1::EVENT_TYPE_SUBMITTED && head.version() > 0) {
+    event.set_subject(head.subject());
+    event.set_event_id("another-submit--");
+  }
+  return event;
+}
+
+struct Walk {
+  explicit Walk(const LifeCycle& table = LifeCycle::Standard()) : rules(&table) {}
+  Void Go(Event event, int64_t at_us = kNoonUs) { return FoldNext(state, std::move(event), offset++, at_us, *rules); }
+  Void Go(v1::EventType type, int64_t at_us = kNoonUs) { return Go(WellFormed(state, type), at_us); }
+  // Stops at the first void one and gives its reason.
+  Void GoAll(const std::vector<v1::EventType>& types) {
+    for (v1::EventType type : types) {
+      if (Void verdict = Go(type); verdict != Void::kNone) return verdict;
+    }
+    return Void::kNone;
+  }
+  Void To(v1::Stage stage) { return GoAll(RoadTo(stage)); }
+
+  const LifeCycle* rules;
+  NeedState state;
+  uint64_t offset = 0;
+};
+
+inline const store::v1::RunningClock* Running(const NeedState& state, v1::ClockKind kind) {
+  for (const auto& clock : state.clocks()) {
+    if (clock.start().kind() == kind) return &clock;
+  }
+  return nullptr;
+}
+
+}  // namespace gridloop::histories

@@ -1,8 +1,13 @@
 #include "runtime/rpc_client.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <fstream>
+#include <sstream>
 
 #include "runtime/rpc_status.h"
 
@@ -10,34 +15,114 @@ namespace gridloop {
 namespace {
 
 using google::protobuf::Message;
+using grpc::internal::RpcMethod;
+
+Expected<void> FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return {};
+  google::rpc::Status details;
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details())) return std::unexpected(FromRpcStatus(details));
+  return Fail(static_cast<Code>(status.error_code()), "", status.error_message());
+}
+
+void Prepare(grpc::ClientContext& context, const std::string& token, std::chrono::milliseconds timeout) {
+  if (timeout.count() > 0) context.set_deadline(std::chrono::system_clock::now() + timeout);
+  if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+}
+
+class OpenConversation : public RpcClient::Conversation {
+ public:
+  OpenConversation(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, const std::string& token, std::chrono::milliseconds timeout)
+      : path_("/" + method) {
+    Prepare(context_, token, timeout);
+    RpcMethod rpc(path_.c_str(), RpcMethod::BIDI_STREAMING);
+    stream_.reset(grpc::internal::ClientReaderWriterFactory<Message, Message>::Create(channel.get(), rpc, &context_));
+  }
+  ~OpenConversation() override {
+    if (finished_) return;
+    context_.TryCancel();
+    stream_->Finish();
+  }
+  bool Write(const Message& message) override { return stream_->Write(message); }
+  void WritesDone() override { stream_->WritesDone(); }
+  bool Read(Message* message) override { return stream_->Read(message); }
+  Expected<void> Finish() override {
+    finished_ = true;
+    return FromGrpc(stream_->Finish());
+  }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  std::string path_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<Message, Message>> stream_;
+  bool finished_ = false;
+};
 
 class Client : public RpcClient {
  public:
-  Client(const std::string& address, std::string token)
-      : channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())), token_(std::move(token)) {}
+  Client(const std::string& address, std::string token, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+      : channel_(grpc::CreateChannel(address, credentials)), stub_(channel_), token_(std::move(token)) {}
 
   Expected<void> Call(const std::string& method, const Message& request, Message* response, std::chrono::milliseconds timeout) override {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout);
-    if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
+    Prepare(context, token_, timeout);
     std::string path = "/" + method;
-    grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
-    grpc::Status status = grpc::internal::BlockingUnaryCall<Message, Message>(channel_.get(), rpc, &context, request, response);
-    if (status.ok()) return {};
-    google::rpc::Status details;
-    if (!status.error_details().empty() && details.ParseFromString(status.error_details())) return std::unexpected(FromRpcStatus(details));
-    return Fail(static_cast<Code>(status.error_code()), "", status.error_message());
+    RpcMethod rpc(path.c_str(), RpcMethod::NORMAL_RPC);
+    return FromGrpc(grpc::internal::BlockingUnaryCall<Message, Message>(channel_.get(), rpc, &context, request, response));
+  }
+
+  void CallAsync(const std::string& method, const Message& request, Message* response, std::chrono::milliseconds timeout,
+                 std::function<void(Expected<void>)> done) override {
+    auto context = std::make_shared<grpc::ClientContext>();
+    Prepare(*context, token_, timeout);
+    grpc::ClientContext* raw = context.get();
+    stub_.UnaryCall(raw, "/" + method, {}, &request, response,
+                    [context = std::move(context), done = std::move(done)](grpc::Status status) { done(FromGrpc(status)); });
+  }
+
+  Expected<void> ReadStream(const std::string& method, const Message& request, Message* response, std::function<bool()> next,
+                            std::chrono::milliseconds timeout) override {
+    grpc::ClientContext context;
+    Prepare(context, token_, timeout);
+    std::string path = "/" + method;
+    RpcMethod rpc(path.c_str(), RpcMethod::SERVER_STREAMING);
+    std::unique_ptr<grpc::ClientReader<Message>> reader(grpc::internal::ClientReaderFactory<Message>::Create(channel_.get(), rpc, &context, request));
+    bool enough = false;
+    while (!enough && reader->Read(response)) enough = !next();
+    if (enough) context.TryCancel();
+    grpc::Status status = reader->Finish();
+    if (enough) return {};
+    return FromGrpc(status);
+  }
+
+  std::unique_ptr<Conversation> Converse(const std::string& method, std::chrono::milliseconds timeout) override {
+    return std::make_unique<OpenConversation>(channel_, method, token_, timeout);
   }
 
  private:
   std::shared_ptr<grpc::Channel> channel_;
+  grpc::TemplatedGenericStub<Message, Message> stub_;
   std::string token_;
 };
 
 }  // namespace
 
 std::unique_ptr<RpcClient> RpcClient::Connect(const std::string& address, const std::string& token) {
-  return std::make_unique<Client>(address, token);
+  return std::make_unique<Client>(address, token, grpc::InsecureChannelCredentials());
+}
+
+Expected<std::unique_ptr<RpcClient>> RpcClient::Connect(const Options& options) {
+  if (options.server_ca.empty()) return Connect(options.address, options.token);
+  grpc::SslCredentialsOptions tls;
+  for (auto [path, place] : {std::pair{&options.server_ca, &tls.pem_root_certs}, {&options.certificate, &tls.pem_cert_chain}, {&options.key, &tls.pem_private_key}}) {
+    if (path->empty()) continue;
+    std::ifstream file(*path, std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf();
+    if (!file || content.str().empty()) return Fail(Code::kFailedPrecondition, "TLS_FILE_BAD", *path + " cannot be read; it must be a PEM file.");
+    *place = content.str();
+  }
+  return std::make_unique<Client>(options.address, options.token, grpc::SslCredentials(tls));
 }
 
 }  // namespace gridloop

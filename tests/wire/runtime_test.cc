@@ -1,0 +1,410 @@
+// A real server on port 0 and a real client: what every RPC gets from the runtime before and around its handler.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <mutex>
+
+#include "adapters/memory/simulated_clock.h"
+#include "adapters/system/system_clock.h"
+#include "gridloop/v1/assignment_service.pb.h"
+#include "gridloop/v1/audit_service.pb.h"
+#include "gridloop/v1/intake_service.pb.h"
+#include "gridloop/v1/routing_service.pb.h"
+#include "grpc/health/v1/health.pb.h"
+#include "grpc/reflection/v1/reflection.pb.h"
+#include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "runtime/credentials.h"
+#include "runtime/rpc_client.h"
+#include "runtime/rpc_server.h"
+
+namespace gridloop {
+namespace {
+
+using google::protobuf::DescriptorPool;
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using grpc::reflection::v1::ServerReflectionRequest;
+using grpc::reflection::v1::ServerReflectionResponse;
+
+constexpr int64_t kNowUs = 1'772'413'200'000'000;
+constexpr char kGet[] = "gridloop.v1.IntakeService/GetNeed";
+constexpr char kSubmit[] = "gridloop.v1.IntakeService/SubmitNeed";
+constexpr char kSubmits[] = "gridloop.v1.IntakeService/SubmitNeeds";
+constexpr char kWatch[] = "gridloop.v1.IntakeService/WatchNeeds";
+constexpr char kReflect[] = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
+// Opens once, for as many as wait.
+class Gate {
+ public:
+  void Open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  bool Wait() {
+    std::unique_lock lock(mutex_);
+    return opened_.wait_for(lock, std::chrono::seconds(30), [this] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
+class Runtime : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "gridloop-runtime-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+    app_token_ = Token(v1::ROLE_REPORTER_APP);
+    auditor_token_ = Token(v1::ROLE_AUDITOR);
+    expired_token_ = Token(v1::ROLE_REPORTER_APP, kNowUs / 1'000'000);
+    options_.max_message_bytes = 64 << 10;
+    for (const auto* message : {v1::SubmitNeedRequest::descriptor(), v1::DispatchNeedRequest::descriptor(), v1::AcceptOfferRequest::descriptor(),
+                                v1::GetTimelineRequest::descriptor()}) {
+      services_.push_back(message->file()->service(0));
+    }
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string Token(v1::Role role, int64_t expires_s = 0) {
+    Credential credential;
+    credential.client = "city-app";
+    credential.actor.set_principal("app-1");
+    credential.actor.set_role(role);
+    credential.expires_s = expires_s;
+    auto token = CreateToken(directory_ / "tokens", credential, ids_);
+    EXPECT_TRUE(token);
+    return token.value_or("");
+  }
+  void Serve() {
+    auto credentials = Credentials::Load(directory_ / "tokens");
+    ASSERT_TRUE(credentials) << credentials.error().message;
+    credentials_ = std::move(*credentials);
+    auto server = RpcServer::Start(router_, services_, credentials_, clock_, options_);
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+  }
+  std::unique_ptr<RpcClient> Client(const std::string& token) { return RpcClient::Connect("127.0.0.1:" + std::to_string(server_->port()), token); }
+  static std::string ReasonOf(const Expected<void>& result) { return result ? "OK" : result.error().reason; }
+
+  std::filesystem::path directory_;
+  RandomIds ids_;
+  SimulatedClock clock_{kNowUs};
+  std::string app_token_, auditor_token_, expired_token_;
+  Router router_;
+  RpcServer::Options options_;
+  std::vector<const google::protobuf::ServiceDescriptor*> services_;
+  Credentials credentials_;
+  std::unique_ptr<RpcServer> server_;
+};
+
+TEST_F(Runtime, EveryRegisteredMethodWantsACredential) {
+  Serve();
+  auto client = Client("");
+  int walked = 0;
+  auto all = services_;
+  for (const char* name : {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}) {
+    all.push_back(DescriptorPool::generated_pool()->FindServiceByName(name));
+  }
+  auto* factory = google::protobuf::MessageFactory::generated_factory();
+  for (const auto* service : all) {
+    ASSERT_NE(service, nullptr);
+    for (int i = 0; i < service->method_count(); ++i, ++walked) {
+      const auto* method = service->method(i);
+      std::string name = service->full_name() + "/" + method->name();
+      std::unique_ptr<google::protobuf::Message> request(factory->GetPrototype(method->input_type())->New());
+      std::unique_ptr<google::protobuf::Message> response(factory->GetPrototype(method->output_type())->New());
+      Expected<void> result;
+      if (method->client_streaming()) {
+        auto conversation = client->Converse(name, std::chrono::seconds(10));
+        EXPECT_FALSE(conversation->Read(response.get()));
+        result = conversation->Finish();
+      } else if (method->server_streaming()) {
+        result = client->ReadStream(name, *request, response.get(), [] { return true; }, std::chrono::seconds(10));
+      } else {
+        result = client->Call(name, *request, response.get());
+      }
+      ASSERT_FALSE(result) << name;
+      EXPECT_EQ(result.error().code, Code::kUnauthenticated) << name;
+      EXPECT_EQ(result.error().reason, "CREDENTIAL_MISSING") << name;
+    }
+  }
+  EXPECT_GT(walked, 30);
+}
+
+TEST_F(Runtime, TheHandlerRunsOnlyForAKnownUnexpiredCredentialWithTheRole) {
+  std::atomic<int> handled = 0;
+  std::string client;
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [&](const Caller& caller, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
+        ++handled;
+        client = caller.client;
+        EXPECT_GT(caller.deadline_us, kNowUs);
+        EXPECT_LE(caller.deadline_us, kNowUs + 11'000'000);  // ten seconds, which gRPC rounds up
+        reply(v1::IntakeServiceGetNeedResponse());
+      });
+  Serve();
+  v1::IntakeServiceGetNeedRequest request;
+  v1::IntakeServiceGetNeedResponse response;
+  EXPECT_EQ(ReasonOf(Client("glt_unknown")->Call(kGet, request, &response)), "CREDENTIAL_UNKNOWN");
+  EXPECT_EQ(ReasonOf(Client(expired_token_)->Call(kGet, request, &response)), "CREDENTIAL_EXPIRED");
+  EXPECT_EQ(ReasonOf(Client(auditor_token_)->Call(kGet, request, &response)), "ROLE_NOT_ALLOWED");
+  EXPECT_EQ(handled, 0);
+  EXPECT_EQ(ReasonOf(Client(app_token_)->Call(kGet, request, &response)), "OK");
+  EXPECT_EQ(handled, 1);
+  EXPECT_EQ(client, "city-app");
+}
+
+TEST_F(Runtime, AnErrorKeepsItsReasonFieldsDelayAndChineseOnTheWire) {
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [](const Caller&, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
+        reply(std::unexpected(Error{Code::kInvalidArgument, "INVALID_FIELDS", "One field is wrong.", "有一项填写有误。", {{"name", "is empty"}}, {{"version", "7"}}, 1'500'000}));
+      });
+  Serve();
+  v1::IntakeServiceGetNeedResponse response;
+  auto result = Client(app_token_)->Call(kGet, v1::IntakeServiceGetNeedRequest(), &response);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(result.error().reason, "INVALID_FIELDS");
+  EXPECT_EQ(result.error().message_zh, "有一项填写有误。");
+  ASSERT_EQ(result.error().fields.size(), 1u);
+  EXPECT_EQ(result.error().fields[0].field, "name");
+  ASSERT_EQ(result.error().metadata.size(), 1u);
+  EXPECT_EQ(result.error().metadata[0].second, "7");
+  EXPECT_EQ(result.error().retry_after_us, 1'500'000);
+}
+
+TEST_F(Runtime, HealthIsOpenAndFollowsTheServer) {
+  Serve();
+  auto client = Client("");
+  HealthCheckRequest request;
+  HealthCheckResponse response;
+  ASSERT_EQ(ReasonOf(client->Call("grpc.health.v1.Health/Check", request, &response)), "OK");
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  request.set_service("gridloop.v1.IntakeService");
+  std::vector<int> seen;
+  auto watched = client->ReadStream(
+      "grpc.health.v1.Health/Watch", request, &response,
+      [&] {
+        seen.push_back(response.status());
+        server_->SetServing(false);
+        return seen.size() < 2;
+      },
+      std::chrono::seconds(30));
+  EXPECT_EQ(ReasonOf(watched), "OK");
+  EXPECT_EQ(seen, (std::vector<int>{HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING}));
+  request.set_service("no.such.Service");
+  EXPECT_EQ(ReasonOf(client->Call("grpc.health.v1.Health/Check", request, &response)), "SERVICE_UNKNOWN");
+}
+
+TEST_F(Runtime, ReflectionListsAllServicesAndTheirFilesToAnyCredential) {
+  Serve();
+  auto conversation = Client(auditor_token_)->Converse(kReflect, std::chrono::seconds(30));
+  ServerReflectionRequest request;
+  ServerReflectionResponse response;
+  request.set_list_services("");
+  ASSERT_TRUE(conversation->Write(request));
+  ASSERT_TRUE(conversation->Read(&response));
+  EXPECT_EQ(response.list_services_response().service_size(), 7);  // four of ours, health, reflection twice
+  request.set_file_containing_symbol("gridloop.v1.IntakeService.SubmitNeed");
+  ASSERT_TRUE(conversation->Write(request));
+  ASSERT_TRUE(conversation->Read(&response));
+  EXPECT_GT(response.file_descriptor_response().file_descriptor_proto_size(), 1);
+  request.set_file_by_filename("no/such.proto");
+  ASSERT_TRUE(conversation->Write(request));
+  ASSERT_TRUE(conversation->Read(&response));
+  EXPECT_EQ(response.error_response().error_code(), static_cast<int>(Code::kNotFound));
+  conversation->WritesDone();
+  EXPECT_FALSE(conversation->Read(&response));
+  EXPECT_EQ(ReasonOf(conversation->Finish()), "OK");
+}
+
+TEST_F(Runtime, UnknownMethodsAndOversizedMessagesAreRefused) {
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedResponse response;
+  auto unknown = client->Call("gridloop.v1.IntakeService/NoSuchMethod", v1::SubmitNeedRequest(), &response);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::kUnimplemented);
+  v1::SubmitNeedRequest big;
+  big.set_request_id(std::string(1 << 20, 'x'));
+  auto oversized = client->Call(kSubmit, big, &response);
+  ASSERT_FALSE(oversized);
+  EXPECT_EQ(oversized.error().code, Code::kResourceExhausted);
+  big.set_request_id("small");
+  EXPECT_EQ(ReasonOf(client->Call(kSubmit, big, &response)), "NOT_IMPLEMENTED") << "the connection still serves";
+}
+
+TEST_F(Runtime, AMethodWithoutAHandlerStopsAStrictServer) {
+  options_.require_every_handler = true;
+  auto server = RpcServer::Start(router_, services_, credentials_, clock_, options_);
+  ASSERT_FALSE(server);
+  EXPECT_NE(server.error().message.find(kSubmit), std::string::npos);
+  EXPECT_NE(server.error().message.find("gridloop.v1.AuditService/GetTimeline"), std::string::npos) << "all of them are listed";
+}
+
+TEST_F(Runtime, OneCallTooManyIsRefusedAtOnceWithADelay) {
+  options_.max_in_flight = 1;
+  std::mutex mutex;
+  std::vector<Callback<Expected<v1::SubmitNeedResponse>>> held;
+  Gate holding;
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(
+      kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, Callback<Expected<v1::SubmitNeedResponse>> reply) {
+        std::lock_guard lock(mutex);
+        held.push_back(std::move(reply));
+        holding.Open();
+      });
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedRequest request;
+  v1::SubmitNeedResponse first, second;
+  std::promise<Expected<void>> answered;
+  client->CallAsync(kSubmit, request, &first, std::chrono::seconds(30), [&](Expected<void> result) { answered.set_value(std::move(result)); });
+  ASSERT_TRUE(holding.Wait());
+  auto refused = client->Call(kSubmit, request, &second);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_TRUE(refused.error().retry_after_us.has_value());
+  v1::SubmitNeedResponse good;
+  good.set_name("needs/a");
+  held[0](std::move(good));
+  EXPECT_EQ(ReasonOf(answered.get_future().get()), "OK");
+  EXPECT_EQ(first.name(), "needs/a");
+}
+
+TEST_F(Runtime, AHandlerThatDropsItsReplyAnswersInternal) {
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(kSubmit, [](const Caller&, const v1::SubmitNeedRequest&, auto) {});
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [](const Caller&, const v1::WatchNeedsRequest&, auto) {});
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedResponse response;
+  EXPECT_EQ(ReasonOf(client->Call(kSubmit, v1::SubmitNeedRequest(), &response)), "HANDLER_GAVE_UP");
+  v1::WatchNeedsResponse change;
+  EXPECT_EQ(ReasonOf(client->ReadStream(kWatch, v1::WatchNeedsRequest(), &change, [] { return true; })), "HANDLER_GAVE_UP");
+}
+
+TEST_F(Runtime, AConversationAnswersEachMessageInOrderAndReadsNoFurtherThanItsBound) {
+  options_.max_unanswered = 4;
+  std::mutex mutex;
+  std::vector<std::string> held;
+  int most = 0;
+  std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> kept;
+  Gate full;
+  router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [&](const Caller&, auto conversation) {
+    kept = conversation;
+    conversation->OnMessage([&](const v1::SubmitNeedsRequest& request) {
+      std::lock_guard lock(mutex);
+      held.push_back(request.item().request_id());
+      most = std::max(most, static_cast<int>(held.size()));
+      if (held.size() == 4) full.Open();
+    });
+    conversation->OnHalfClose([&] {
+      kept->Finish();
+      kept.reset();
+    });
+  });
+  Serve();
+  auto client = Client(app_token_);
+  auto conversation = client->Converse(kSubmits, std::chrono::seconds(60));
+  constexpr int kMessages = 50;
+  for (int i = 0; i < kMessages; ++i) {
+    v1::SubmitNeedsRequest request;
+    request.mutable_item()->set_request_id(std::to_string(i));
+    ASSERT_TRUE(conversation->Write(request));
+  }
+  conversation->WritesDone();
+  ASSERT_TRUE(full.Wait());
+  for (int i = 0; i < kMessages; ++i) {
+    while (true) {  // the poller may still be handing the next one over
+      std::lock_guard lock(mutex);
+      if (held.empty()) continue;
+      v1::SubmitNeedsResponse response;
+      response.set_request_id(held.front());
+      held.erase(held.begin());
+      ASSERT_TRUE(kept->Write(response));
+      break;
+    }
+    v1::SubmitNeedsResponse response;
+    ASSERT_TRUE(conversation->Read(&response));
+    EXPECT_EQ(response.request_id(), std::to_string(i));
+  }
+  v1::SubmitNeedsResponse none;
+  EXPECT_FALSE(conversation->Read(&none));
+  EXPECT_EQ(ReasonOf(conversation->Finish()), "OK");
+  EXPECT_EQ(most, 4);
+}
+
+TEST_F(Runtime, AStreamHoldsBackASlowReaderAndHearsThatItLeft) {
+  options_.max_waiting_writes = 8;
+  Gate refused, cancelled;
+  std::atomic<int> written = 0;
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [&](const Caller&, const v1::WatchNeedsRequest&, auto sink) {
+    auto write = [&, sink] {
+      v1::WatchNeedsResponse response;
+      response.set_resume_token(std::string(60'000, 'x'));
+      while (sink->Write(response)) ++written;
+      refused.Open();
+    };
+    sink->OnReady(write);
+    sink->OnCancel([&] { cancelled.Open(); });
+    write();
+  });
+  Serve();
+  auto client = Client(app_token_);
+  v1::WatchNeedsResponse response;
+  int read = 0;
+  auto result = client->ReadStream(kWatch, v1::WatchNeedsRequest(), &response, [&] {
+    EXPECT_TRUE(refused.Wait());
+    return ++read < 100;  // more than the first refusal let through, so OnReady went on
+  });
+  EXPECT_EQ(ReasonOf(result), "OK");
+  EXPECT_TRUE(cancelled.Wait());
+  EXPECT_GE(written, 100);
+}
+
+TEST_F(Runtime, StoppingEndsStreamsAndOutlivesHandlersThatAnswerLate) {
+  options_.drain_us = 0;
+  std::optional<Callback<Expected<v1::SubmitNeedResponse>>> late;
+  std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink;
+  Gate holding, watching;
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(
+      kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, Callback<Expected<v1::SubmitNeedResponse>> reply) {
+        late = std::move(reply);
+        holding.Open();
+      });
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [&](const Caller&, const v1::WatchNeedsRequest&, auto opened) {
+    sink = opened;
+    watching.Open();
+  });
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedRequest request;
+  v1::SubmitNeedResponse response;
+  std::promise<Expected<void>> answered;
+  client->CallAsync(kSubmit, request, &response, std::chrono::seconds(30), [&](Expected<void> result) { answered.set_value(std::move(result)); });
+  auto watch = std::async(std::launch::async, [&] {
+    v1::WatchNeedsResponse change;
+    return client->ReadStream(kWatch, v1::WatchNeedsRequest(), &change, [] { return true; }, std::chrono::seconds(30));
+  });
+  ASSERT_TRUE(holding.Wait());
+  ASSERT_TRUE(watching.Wait());
+  server_->Stop();
+  EXPECT_FALSE(watch.get());
+  EXPECT_FALSE(answered.get_future().get());
+  server_.reset();
+  (*late)(v1::SubmitNeedResponse());
+  EXPECT_TRUE(sink->cancelled());
+  EXPECT_FALSE(sink->Write(v1::WatchNeedsResponse()));
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -12,7 +12,10 @@ namespace gridloop {
 class Assignment {
  public:
   explicit Assignment(World& world) : world_(world) {}
-  void Start();  // from here on offers are made and deadlines fire, until destruction
+  // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
+  // is harmless, early is not.
+  void Start(std::function<bool()> may_fire = {});
+  void Stop();
 
   void GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request, Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply);
   void ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply);
@@ -32,8 +35,8 @@ class Assignment {
   void EscalateNeed(const Caller& caller, const v1::EscalateNeedRequest& request, Callback<Expected<v1::EscalateNeedResponse>> reply);
 
  private:
-  void OfferOne(const std::string& subject);
-  void FireOne(const std::string& subject);
+  void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
+  void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
   World& world_;
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;

@@ -16,20 +16,28 @@ std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The ne
 
 }  // namespace
 
-void Assignment::Start() {
-  offers_ = std::make_unique<Reactor>(world_, rows::WantPrefix('o'), false, [this](const std::string& subject) { OfferOne(subject); });
-  deadlines_ = std::make_unique<Reactor>(world_, rows::DuePrefix(), true, [this](const std::string& subject) { FireOne(subject); });
+void Assignment::Start(std::function<bool()> may_fire) {
+  offers_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('o')},
+                                      [this](const std::string& subject, auto done) { OfferOne(subject, std::move(done)); });
+  deadlines_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::DuePrefix(), .timed = true, .may_act = std::move(may_fire)},
+                                         [this](const std::string& subject, auto done) { FireOne(subject, std::move(done)); });
 }
 
-void Assignment::OfferOne(const std::string& subject) {
+void Assignment::Stop() {
+  offers_.reset();
+  deadlines_.reset();
+}
+
+void Assignment::OfferOne(const std::string& subject, std::function<void(bool again_later)> done) {
   auto state = StateNow(world_, subject);
   auto snapshot = world_.snapshots.Active();
-  if (!state || Wants(*state) != Want::kOffer || !snapshot) return;
+  if (!snapshot) return done(true);
+  if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
   OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(), [this](const std::string& worker) {
     return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted);
   });
-  (void)ReactAndWait(world_, *state, "offer", "assignment", [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
+  React(world_, subject, state->head_event_id(), "offer", "assignment", [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
     if (Wants(head) != Want::kOffer || head.version() != version) return Gone();
     Event event;
     event.set_type(v1::EVENT_TYPE_OFFERED);
@@ -43,15 +51,15 @@ void Assignment::OfferOne(const std::string& subject) {
     *offered.mutable_receipt() = decision.receipt;
     *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_OFFER, head, now_us);
     return event;
-  });
+  }, std::move(done));
 }
 
-void Assignment::FireOne(const std::string& subject) {
+void Assignment::FireOne(const std::string& subject, std::function<void(bool again_later)> done) {
   auto state = StateNow(world_, subject);
-  if (!state) return;
+  if (!state) return done(true);
   auto snapshot = world_.snapshots.Active();
   std::string kind = OnDue(*state) == Due::kExpireOffer ? "expire" : "escalate";
-  (void)ReactAndWait(world_, *state, kind, "assignment", [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
+  React(world_, subject, state->head_event_id(), kind, "assignment", [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
     const auto* next = NextClock(head);
     if (next == nullptr || next->start().due_us() > now_us) return Gone();
     Event event;
@@ -71,7 +79,7 @@ void Assignment::FireOne(const std::string& subject) {
     escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
     *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
     return event;
-  });
+  }, std::move(done));
 }
 
 }  // namespace gridloop

@@ -167,7 +167,7 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
 
 void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind,
            const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
-           Callback<Expected<Verdict>> done) {
+           std::function<void(bool again_later)> done) {
   Caller caller;
   caller.actor.set_principal(principal);
   caller.actor.set_role(v1::ROLE_SYSTEM);
@@ -181,7 +181,8 @@ void React(World& world, const std::string& subject, const std::string& head_eve
     FillEnvelope(caller, snapshot.get(), &*event);
     return event;
   };
-  world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0, std::move(done));
+  world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0,
+                      [done = std::move(done)](Expected<Verdict> verdict) { done(!verdict && verdict.error().code != Code::kAborted); });
 }
 
 google::protobuf::Timestamp ToTimestamp(int64_t us) {

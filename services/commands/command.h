@@ -73,10 +73,11 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event);
 
 // A reaction of the software itself on a want or a deadline: event id is H(subject, head event id, kind). `make` runs on
-// each head and gives the event, or nothing if the want is gone.
+// each head and gives the event, or kAborted if the want is gone. `done` as a Reactor wants it: again_later unless the
+// event is in the log or the want has gone.
 void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind,
            const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
-           Callback<Expected<Verdict>> done);
+           std::function<void(bool again_later)> done);
 
 // A need as staff see it, by what the actor may see. Personal fields are never in it (GetNeed merges them).
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor);

@@ -1,7 +1,7 @@
 #include "commands/reactor.h"
 
 #include <chrono>
-#include <future>
+#include <utility>
 
 #include "domain/row_keys.h"
 
@@ -11,75 +11,90 @@ namespace {
 constexpr int kRowsAtATime = 256;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 
+// Real time, also under a simulated clock: how long a machine rests is no matter of the needs' time.
+int64_t SteadyUs() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 }  // namespace
 
-Reactor::Reactor(World& world, std::string prefix, bool timed, Handle handle)
-    : world_(world), prefix_(std::move(prefix)), timed_(timed), handle_(std::move(handle)) {
-  watch_ = world_.view.Watch(prefix_, [this] {
-    std::lock_guard lock(mutex_);
-    signalled_ = true;
-    wake_.notify_one();
-  });
+Reactor::Reactor(World& world, Options options, Handle handle) : world_(world), options_(std::move(options)), handle_(std::move(handle)) {
+  watch_ = world_.view.Watch(options_.prefix, [shared = shared_] { Signal(*shared); });
   thread_ = std::thread([this] { Run(); });
 }
 
 Reactor::~Reactor() {
   {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+    std::lock_guard lock(shared_->mutex);
+    shared_->stopping = true;
   }
-  wake_.notify_one();
+  shared_->wake.notify_all();
   thread_.join();
   watch_.reset();
   alarm_.reset();
+  std::unique_lock lock(shared_->mutex);
+  shared_->wake.wait(lock, [this] { return shared_->in_flight.empty(); });
+}
+
+void Reactor::Signal(Shared& shared) {
+  std::lock_guard lock(shared.mutex);
+  shared.signalled = true;
+  shared.wake.notify_all();
 }
 
 void Reactor::Run() {
   while (true) {
     {
-      std::unique_lock lock(mutex_);
+      std::unique_lock lock(shared_->mutex);
       // The time-out is the second try for what could not be done at the first.
-      wake_.wait_for(lock, kTryAgain, [this] { return signalled_ || stopping_; });
-      if (stopping_) return;
-      signalled_ = false;
+      shared_->wake.wait_for(lock, kTryAgain, [this] { return shared_->signalled || shared_->stopping; });
+      if (shared_->stopping) return;
+      shared_->signalled = false;
+      int64_t now_us = SteadyUs();
+      std::erase_if(shared_->resting, [now_us](const auto& each) { return each.second <= now_us; });
     }
+    if (options_.may_act && !options_.may_act()) continue;
     RowPage page;
     std::string after;
     do {
-      world_.view.Scan(prefix_, after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) {
+      world_.view.Scan(options_.prefix, after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) {
         page = scanned ? std::move(*scanned) : RowPage();
       });
       after = page.next_key;
       for (const Row& row : page.rows) {
-        {
-          std::lock_guard lock(mutex_);
-          if (stopping_) return;
-        }
-        if (timed_) {
+        if (options_.timed) {
           auto due_us = static_cast<int64_t>(rows::NumberBeforeSubject(row.key));
           if (due_us > world_.clock.WallUs()) {
-            alarm_ = world_.clock.At(due_us, [this] {
-              std::lock_guard lock(mutex_);
-              signalled_ = true;
-              wake_.notify_one();
-            });
+            alarm_ = world_.clock.At(due_us, [shared = shared_] { Signal(*shared); });
             after.clear();
             break;
           }
         }
-        handle_(std::string(rows::SubjectOf(row.key)));
+        if (Start(std::string(rows::SubjectOf(row.key)))) continue;
+        after.clear();
+        break;
       }
     } while (!after.empty());
   }
 }
 
-Expected<Verdict> ReactAndWait(World& world, const NeedState& head, const std::string& kind, const std::string& principal,
-                               std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make) {
-  std::promise<Expected<Verdict>> promise;
-  auto future = promise.get_future();
-  React(world, head.subject(), head.head_event_id(), kind, principal, std::move(make),
-        [&promise](Expected<Verdict> verdict) { promise.set_value(std::move(verdict)); });
-  return future.get();
+bool Reactor::Start(const std::string& subject) {
+  {
+    std::lock_guard lock(shared_->mutex);
+    if (shared_->stopping) return false;
+    if (shared_->in_flight.contains(subject) || shared_->resting.contains(subject)) return true;
+    if (shared_->in_flight.size() >= options_.in_flight) return false;
+    shared_->in_flight.insert(subject);
+  }
+  handle_(subject, [shared = shared_, subject](bool again_later) {
+    std::lock_guard lock(shared->mutex);
+    shared->in_flight.erase(subject);
+    if (again_later) shared->resting[subject] = SteadyUs() + std::chrono::microseconds(kTryAgain).count();
+    // There is room for another one, and this one's row may have come back meanwhile.
+    shared->signalled = true;
+    shared->wake.notify_all();
+  });
+  return true;
 }
 
 std::shared_ptr<const NeedState> StateNow(World& world, const std::string& subject) {

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "commands/command.h"
 
@@ -15,30 +17,42 @@ namespace gridloop {
 
 class Reactor {
  public:
-  // Handles one subject; must finish before it returns (it may block on the ledger).
-  using Handle = std::function<void(const std::string& subject)>;
-  // `timed`: rows carry a due time before the subject and wait for it.
-  Reactor(World& world, std::string prefix, bool timed, Handle handle);
-  ~Reactor();  // waits for the reaction in hand
+  // Starts what one subject calls for and calls `done` once, from any thread; must not block. A subject is never handled
+  // twice at once. `again_later`: nothing could be done now, so its row rests a second.
+  using Handle = std::function<void(const std::string& subject, std::function<void(bool again_later)> done)>;
+  struct Options {
+    std::string prefix;  // of the rows
+    bool timed = false;  // rows carry a due time before the subject and wait for it
+    size_t in_flight = 256;
+    // False holds everything back (the clock cannot be trusted, say); asked again every second. Empty: always.
+    std::function<bool()> may_act = {};
+  };
+  Reactor(World& world, Options options, Handle handle);
+  ~Reactor();  // starts nothing more and waits for what is in flight
 
  private:
+  // What handlers and wakes still hold after the reactor has gone.
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool signalled = true;
+    bool stopping = false;
+    std::unordered_set<std::string> in_flight;
+    std::unordered_map<std::string, int64_t> resting;  // until when, in microseconds of the steady clock
+  };
   void Run();
+  bool Start(const std::string& subject);  // false: no more for now
+  static void Signal(Shared& shared);
+
   World& world_;
-  std::string prefix_;
-  bool timed_;
+  Options options_;
   Handle handle_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool signalled_ = true;
-  bool stopping_ = false;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   Subscription watch_;
   std::shared_ptr<void> alarm_;
   std::thread thread_;
 };
 
-// Runs React and waits for its verdict.
-Expected<Verdict> ReactAndWait(World& world, const NeedState& head, const std::string& kind, const std::string& principal,
-                               std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make);
 // The state now, or nothing.
 std::shared_ptr<const NeedState> StateNow(World& world, const std::string& subject);
 

@@ -51,14 +51,15 @@ std::unexpected<Error> NoDirectory() {
 }  // namespace
 
 void Routing::Start() {
-  reactor_ = std::make_unique<Reactor>(world_, rows::WantPrefix('r'), false, [this](const std::string& subject) { RouteOne(subject); });
+  reactor_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('r')},
+                                       [this](const std::string& subject, auto done) { RouteOne(subject, std::move(done)); });
 }
 
-void Routing::RouteOne(const std::string& subject) {
+void Routing::RouteOne(const std::string& subject, std::function<void(bool again_later)> done) {
   auto state = StateNow(world_, subject);
-  if (!state || Wants(*state) != Want::kRoute) return;
+  if (!state || Wants(*state) != Want::kRoute) return done(false);
   auto snapshot = world_.snapshots.Active();
-  (void)ReactAndWait(world_, *state, "route", "routing", [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
+  React(world_, subject, state->head_event_id(), "route", "routing", [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
     if (Wants(head) != Want::kRoute) return Fail(Code::kAborted, "WANT_GONE", "The need wants no route any more.");
     Event event;
     v1::RoutingReceipt receipt;
@@ -85,7 +86,7 @@ void Routing::RouteOne(const std::string& subject) {
       *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CENTER, head, now_us);
     }
     return event;
-  });
+  }, std::move(done));
 }
 
 void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request, Callback<Expected<v1::ExplainRouteResponse>> reply) {

@@ -12,7 +12,8 @@ namespace gridloop {
 class Routing {
  public:
   explicit Routing(World& world) : world_(world) {}
-  void Start();  // from here on wants are acted on, until destruction
+  void Start();  // from here on wants are acted on, until Stop or destruction
+  void Stop() { reactor_.reset(); }
 
   void ExplainRoute(const Caller& caller, const v1::ExplainRouteRequest& request, Callback<Expected<v1::ExplainRouteResponse>> reply);
   void ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply);
@@ -24,7 +25,7 @@ class Routing {
   void ActivateDirectory(const Caller& caller, const v1::ActivateDirectoryRequest& request, Callback<Expected<v1::ActivateDirectoryResponse>> reply);
 
  private:
-  void RouteOne(const std::string& subject);
+  void RouteOne(const std::string& subject, std::function<void(bool again_later)> done);
   World& world_;
   std::unique_ptr<Reactor> reactor_;
 };

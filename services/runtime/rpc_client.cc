@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "runtime/rpc_status.h"
+#include "domain/rpc_status.h"
 
 namespace gridloop {
 namespace {

@@ -23,7 +23,7 @@
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 #include "runtime/health.h"
 #include "runtime/reflection.h"
-#include "runtime/rpc_status.h"
+#include "domain/rpc_status.h"
 
 namespace gridloop {
 namespace {

@@ -1,4 +1,4 @@
-#include "runtime/rpc_status.h"
+#include "domain/rpc_status.h"
 
 #include "google/rpc/error_details.pb.h"
 

@@ -62,7 +62,10 @@ bool IsLoopback(const std::string& listen) {
 void BindAll(Router& router, Intake& intake, Routing& routing, Assignment& assignment, Audit& audit) {
   const std::string i = "gridloop.v1.IntakeService/";
   router.Bind(i + "SubmitNeed", intake, &Intake::SubmitNeed);
+  router.Bind(i + "SubmitNeeds", intake, &Intake::SubmitNeeds);
   router.Bind(i + "GetNeed", intake, &Intake::GetNeed);
+  router.Bind(i + "ListNeeds", intake, &Intake::ListNeeds);
+  router.Bind(i + "WatchNeeds", intake, &Intake::WatchNeeds);
   router.Bind(i + "WithdrawNeed", intake, &Intake::WithdrawNeed);
   router.Bind(i + "UrgeNeed", intake, &Intake::UrgeNeed);
   const std::string r = "gridloop.v1.RoutingService/";
@@ -73,10 +76,15 @@ void BindAll(Router& router, Intake& intake, Routing& routing, Assignment& assig
   router.Bind(r + "RecallNeed", routing, &Routing::RecallNeed);
   router.Bind(r + "ListHeldNeeds", routing, &Routing::ListHeldNeeds);
   router.Bind(r + "GetDirectory", routing, &Routing::GetDirectory);
+  router.Bind(r + "ListUnits", routing, &Routing::ListUnits);
+  router.Bind(r + "GetUnit", routing, &Routing::GetUnit);
+  router.Bind(r + "ListWorkers", routing, &Routing::ListWorkers);
+  router.Bind(r + "ListCategories", routing, &Routing::ListCategories);
   router.Bind(r + "ActivateDirectory", routing, &Routing::ActivateDirectory);
   const std::string a = "gridloop.v1.AssignmentService/";
   router.Bind(a + "GetNeed", assignment, &Assignment::GetNeed);
   router.Bind(a + "ListInbox", assignment, &Assignment::ListInbox);
+  router.Bind(a + "WatchInbox", assignment, &Assignment::WatchInbox);
   router.Bind(a + "AcceptOffer", assignment, &Assignment::AcceptOffer);
   router.Bind(a + "DeclineOffer", assignment, &Assignment::DeclineOffer);
   router.Bind(a + "AssignWorker", assignment, &Assignment::AssignWorker);
@@ -91,7 +99,11 @@ void BindAll(Router& router, Intake& intake, Routing& routing, Assignment& assig
   router.Bind(a + "RequestClosing", assignment, &Assignment::RequestClosing);
   router.Bind(a + "VerifyClosing", assignment, &Assignment::VerifyClosing);
   router.Bind(a + "EscalateNeed", assignment, &Assignment::EscalateNeed);
-  router.Bind("gridloop.v1.AuditService/GetTimeline", audit, &Audit::GetTimeline);
+  const std::string u = "gridloop.v1.AuditService/";
+  router.Bind(u + "GetTimeline", audit, &Audit::GetTimeline);
+  router.Bind(u + "ExplainDeadline", audit, &Audit::ExplainDeadline);
+  router.Bind(u + "ListOpenLoops", audit, &Audit::ListOpenLoops);
+  router.Bind(u + "ExportEvents", audit, &Audit::ExportEvents);
 }
 
 }  // namespace
@@ -121,7 +133,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void(
   Snapshots snapshots(directories);
   World world{**committer, **committer, keys, snapshots, clock, ids, secret};
   Intake intake(world);
-  Routing routing(world);
+  Routing routing(world, options.directory_folder);
   Assignment assignment(world);
   Audit audit(world);
   Router router;
@@ -133,6 +145,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void(
   }
   RpcServer::Options rpc;
   rpc.listen = options.listen;
+  rpc.require_every_handler = true;
   auto server = RpcServer::Start(router, services, *credentials, clock, rpc);
   if (!server) return std::unexpected(server.error());
   routing.Start();

@@ -12,8 +12,6 @@
 namespace gridloop {
 namespace {
 
-constexpr int kUsualPage = 50;
-constexpr int kLongestPage = 200;
 constexpr int64_t kFutureUs = 300'000'000;
 
 std::unexpected<Error> OfferNotOpen() {
@@ -77,74 +75,6 @@ void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* viola
 }
 
 }  // namespace
-
-void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request,
-                         Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckName(request.name(), &violations);
-  CheckText("purpose", request.purpose(), 0, 200, &violations);
-  std::optional<Position> at_least;
-  if (!request.at_least().empty()) {
-    at_least = ParsePosition(request.at_least());
-    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
-  }
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  world_.view.Get(request.name(), at_least, [&](Expected<std::shared_ptr<const NeedState>> found) {
-    if (!found) return reply(std::unexpected(found.error()));
-    const NeedState& state = **found;
-    if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
-    v1::AssignmentServiceGetNeedResponse response;
-    *response.mutable_need() = StaffNeed(state, caller.actor);
-    if (!request.purpose().empty() && MaySeePersonal(caller.actor, state)) {
-      auto record = world_.ledger.ReadAt({0, state.applied(0).offset()});
-      Event event;
-      // A forgotten key leaves the report without its personal part.
-      if (record && event.ParseFromString(record->value) && OpenEvent(&event, world_.keys)) {
-        v1::Report& report = *event.mutable_submitted()->mutable_report();
-        if (report.reporter().anonymous()) report.clear_reporter();
-        *response.mutable_need()->mutable_report() = std::move(report);
-      }
-    }
-    reply(std::move(response));
-  });
-}
-
-void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply) {
-  std::string id = BareId(request.parent());
-  bool worker = request.parent().starts_with("workers/");
-  if (id.empty() || (!worker && !request.parent().starts_with("units/"))) {
-    return reply(std::unexpected(*Refuse({{"parent", "must be units/ or workers/ and an id"}})));
-  }
-  auto snapshot = world_.snapshots.Active();
-  bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
-  bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
-  // A station's head also sees the inboxes of its rooms.
-  bool below = caller.actor.role() == v1::ROLE_STATION_HEAD && !worker && snapshot && snapshot->StationOf(id) == caller.actor.unit();
-  if (!centre && !own && !below) {
-    return reply(Fail(Code::kPermissionDenied, "NOT_YOUR_INBOX", "This inbox is of another unit or worker.", "这不是您的收件箱。"));
-  }
-  std::string query = "ListInbox " + request.parent();
-  auto after = world_.secret.ParsePageToken(query, request.page_token());
-  std::vector<FieldViolation> violations;
-  if (!after) violations.push_back({"page_token", "is not of this inbox; start again without one"});
-  std::optional<Position> at_least;
-  if (!request.at_least().empty()) {
-    at_least = ParsePosition(request.at_least());
-    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
-  }
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  int size = request.page_size() <= 0 ? kUsualPage : std::min(request.page_size(), kLongestPage);
-  std::string box = worker ? rows::WorkerBox(id) : rows::UnitBox(id);
-  world_.view.Scan(rows::InboxPrefix(box), *after, size, at_least, [&](Expected<RowPage> page) {
-    if (!page) return reply(std::unexpected(page.error()));
-    v1::ListInboxResponse response;
-    for (const Row& row : page->rows) {
-      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
-    }
-    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
-    reply(std::move(response));
-  });
-}
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
   auto offer = CheckObjectId("offer", request.offer());

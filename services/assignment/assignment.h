@@ -4,13 +4,16 @@
 #include <memory>
 
 #include "commands/command.h"
+#include "commands/pumps.h"
 #include "commands/reactor.h"
 #include "gridloop/v1/assignment_service.pb.h"
+#include "ports/stream.h"
 
 namespace gridloop {
 
 class Assignment {
  public:
+  static constexpr size_t kMostWatchers = 1024;
   explicit Assignment(World& world) : world_(world) {}
   // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
@@ -19,6 +22,7 @@ class Assignment {
 
   void GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request, Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply);
   void ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply);
+  void WatchInbox(const Caller& caller, const v1::WatchInboxRequest& request, std::shared_ptr<Sink<v1::WatchInboxResponse>> sink);
   void AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply);
   void DeclineOffer(const Caller& caller, const v1::DeclineOfferRequest& request, Callback<Expected<v1::DeclineOfferResponse>> reply);
   void AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply);
@@ -37,7 +41,11 @@ class Assignment {
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
+  Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent) const;
+  // The events of a need with their personal parts; what was forgotten stays closed.
+  std::vector<Event> OpenedHistory(const NeedState& state) const;
   World& world_;
+  Pumps pumps_{kMostWatchers};
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;
 };

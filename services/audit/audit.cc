@@ -9,13 +9,64 @@
 
 namespace gridloop {
 
+namespace {
+
+Expected<std::shared_ptr<const NeedState>> FindState(World& world, const Caller& caller, const std::string& name, const std::string& at_least) {
+  auto read = CheckRead(world, name, at_least);
+  if (!read) return std::unexpected(read.error());
+  Expected<std::shared_ptr<const NeedState>> state;
+  world.view.Get(read->subject, read->at_least, [&state](Expected<std::shared_ptr<const NeedState>> found) { state = std::move(found); });
+  if (!state) return state;
+  if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return std::unexpected(allowed.error());
+  return state;
+}
+
+std::string LocalText(const WorkCalendar& calendar, int64_t at_us) {
+  int minute = calendar.LocalMinute(at_us);
+  auto two = [](int number) { return (number < 10 ? "0" : "") + std::to_string(number); };
+  return calendar.LocalDate(at_us) + " " + two(minute / 60) + ":" + two(minute % 60);
+}
+
+struct LimitWords {
+  const char* english;
+  const char* chinese;
+};
+LimitWords WordsOf(v1::LimitUnit unit) {
+  switch (unit) {
+    case v1::LIMIT_UNIT_NATURAL_MINUTES: return {"minutes", "分钟"};
+    case v1::LIMIT_UNIT_NATURAL_HOURS: return {"hours round the clock", "小时（自然时）"};
+    case v1::LIMIT_UNIT_NATURAL_DAYS: return {"days round the clock", "天（自然日）"};
+    case v1::LIMIT_UNIT_WORKING_HOURS: return {"working hours", "个工作时"};
+    case v1::LIMIT_UNIT_WORKING_DAYS: return {"working days", "个工作日"};
+    default: return {"hours", "小时"};
+  }
+}
+
+// "ACCEPTANCE" to what a person calls it.
+LimitWords WordsOf(v1::ClockKind kind) {
+  switch (kind) {
+    case v1::CLOCK_KIND_ROUTING: return {"routing", "派单"};
+    case v1::CLOCK_KIND_CENTER: return {"the centre's decision", "中心处理"};
+    case v1::CLOCK_KIND_OFFER: return {"the offer", "待接单"};
+    case v1::CLOCK_KIND_ACCEPTANCE: return {"acceptance", "接单"};
+    case v1::CLOCK_KIND_ASSIGNMENT: return {"assigning a worker", "指派社工"};
+    case v1::CLOCK_KIND_ASSESSMENT: return {"the first assessment", "初步评估"};
+    case v1::CLOCK_KIND_GRADING: return {"grading", "评定等级"};
+    case v1::CLOCK_KIND_PLANNING: return {"planning", "制订方案"};
+    case v1::CLOCK_KIND_SERVICE: return {"the next service", "下一次服务"};
+    case v1::CLOCK_KIND_VERIFICATION: return {"verifying the closing", "结案审核"};
+    case v1::CLOCK_KIND_CHASE: return {"chasing", "督办"};
+    default: return {"its next step", "下一步"};
+  }
+}
+
+}  // namespace
+
 void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& request, Callback<Expected<v1::GetTimelineResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckName(request.name(), &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  auto state = StateNow(world_, request.name());
-  if (!state) return reply(Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。"));
-  if (auto allowed = Authorise(caller.access, caller.actor, caller.client, *state); !allowed) return reply(std::unexpected(allowed.error()));
+  auto found = FindState(world_, caller, request.name(), request.at_least());
+  if (!found) return reply(std::unexpected(found.error()));
+  const auto& state = *found;
+  const bool cut = MustCut(caller.actor, *state);  // number, clocks and proof only
 
   std::vector<uint64_t> offsets;
   for (const auto& each : state->applied()) offsets.push_back(each.offset());
@@ -44,7 +95,6 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
     entry.set_type(event.type());
     *entry.mutable_log_time() = ToTimestamp(event.logged_at_us());
     if (event.occurred_at_us() != 0) *entry.mutable_occur_time() = ToTimestamp(event.occurred_at_us());
-    *entry.mutable_actor() = event.actor();
     entry.set_stage_after(replayed.stage());
     if (!replayed.owner().empty()) entry.set_owner_after("units/" + replayed.owner());
     entry.set_position(ToText({0, offset}));
@@ -57,11 +107,80 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
       clock.set_started_us(event.logged_at_us());
       *entry.add_started() = ToDeadline(clock);
     }
+    if (cut) {
+      entry.clear_type();
+      entry.clear_stage_before();
+      entry.clear_stage_after();
+      entry.clear_owner_after();
+      continue;
+    }
+    *entry.mutable_actor() = event.actor();
     event.clear_sealed();
     event.clear_body_mac();
     *entry.mutable_event() = std::move(event);
   }
   if (replayed.version() != state->version() || replayed.head_digest() != state->head_digest()) response.set_chain_intact(false);
+  reply(std::move(response));
+}
+
+void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply) {
+  auto state = FindState(world_, caller, request.name(), {});
+  if (!state) return reply(std::unexpected(state.error()));
+  const store::v1::RunningClock* clock = nullptr;
+  if (request.kind() == v1::CLOCK_KIND_UNSPECIFIED) {
+    clock = NextClock(**state);
+  } else {
+    for (const auto& each : (*state)->clocks()) {
+      if (each.start().kind() == request.kind() && (clock == nullptr || each.start().due_us() < clock->start().due_us())) clock = &each;
+    }
+  }
+  if (clock == nullptr) {
+    return reply(Fail(Code::kNotFound, "CLOCK_NOT_RUNNING", "No such clock runs; the need's deadlines name those that do, the timeline all that ever ran.",
+                      "该时限当前未在计时。"));
+  }
+  Event starter;
+  for (const auto& applied : (*state)->applied()) {
+    if (applied.event_id() != clock->object()) continue;
+    auto record = world_.ledger.ReadAt({0, applied.offset()});
+    if (!record || !starter.ParseFromString(record->value)) return reply(Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read."));
+  }
+  v1::ExplainDeadlineResponse response;
+  *response.mutable_deadline() = ToDeadline(*clock);
+  if (!MustCut(caller.actor, **state)) response.set_started_by(starter.type());
+  response.set_calendar_hash(Hex(clock->calendar_hash()));
+  response.set_policy_hash(Hex(clock->policy_hash()));
+  store::v1::ActiveHashes hashes;
+  hashes.set_directory_hash(starter.directory_hash());
+  hashes.set_policy_hash(clock->policy_hash());
+  hashes.set_calendar_hash(clock->calendar_hash());
+  WorkCalendar calendar;
+  if (!hashes.calendar_hash().empty()) {
+    auto snapshot = world_.snapshots.Load(hashes);
+    if (!snapshot) return reply(std::unexpected(snapshot.error()));
+    calendar = (*snapshot)->calendar();
+  }
+  const auto& start = clock->start();
+  DueTime due = calendar.Due(clock->started_us(), start.limit());
+  for (const auto& span : due.counted) {
+    auto& counted = *response.add_counted();
+    *counted.mutable_start_time() = ToTimestamp(span.start_us);
+    *counted.mutable_end_time() = ToTimestamp(span.end_us);
+  }
+  response.set_reproduced(due.due_us == start.due_us());
+  auto kind = WordsOf(start.kind() == v1::CLOCK_KIND_CHASE ? start.chased() : start.kind());
+  auto unit = WordsOf(start.limit().unit());
+  std::string amount = std::to_string(start.limit().amount());
+  std::string from = LocalText(calendar, clock->started_us());
+  std::string until = LocalText(calendar, start.due_us());
+  bool chase = start.kind() == v1::CLOCK_KIND_CHASE;
+  bool passed = start.due_us() <= world_.clock.WallUs();
+  response.set_explanation(std::string(chase ? "Chasing " : "Time for ") + kind.english + ": started " + from + ", " + amount + " " + unit.english +
+                           " by rule " + start.rule() + " counted in " + std::to_string(response.counted_size()) + " stretches, " +
+                           (passed ? "ended " : "ends ") + until + "." +
+                           (start.provisional() ? " Provisional: the holidays of that year are not known yet." : ""));
+  response.set_explanation_zh(std::string(kind.chinese) + (chase ? "督办" : "") + "时限：" + from + " 起算，按规则 " + start.rule() + " 给 " + amount + " " +
+                              unit.chinese + "，分 " + std::to_string(response.counted_size()) + " 段计时，" + until + (passed ? " 已到期。" : " 到期。") +
+                              (start.provisional() ? "（暂定：该年节假日安排尚未公布）" : ""));
   reply(std::move(response));
 }
 

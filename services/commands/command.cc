@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <utility>
 
 #include "domain/authorise.h"
+#include "domain/row_keys.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
 
 namespace gridloop {
 namespace {
 
+constexpr int kUsualPage = 50;
+constexpr int kLongestPage = 200;
 constexpr std::string_view kNoLifeCycleZh = "当前阶段不能这样操作，请刷新后再看。";
 
 std::string StageWord(v1::Stage stage) { return v1::Stage_Name(stage).substr(std::string_view("STAGE_").size()); }
@@ -105,6 +109,47 @@ void Snapshots::Reload() {
   if (!loaded) return;  // the former one stays; Activate is only called with blobs that were put and parsed
   std::lock_guard lock(mutex_);
   active_ = *loaded;
+}
+
+Error NeedNotFound() {
+  return {Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt};
+}
+
+int PageSize(int asked) { return asked <= 0 ? kUsualPage : std::min(asked, kLongestPage); }
+
+std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<FieldViolation>* violations) {
+  if (at_least.empty()) return std::nullopt;
+  auto position = ParsePosition(at_least);
+  if (!position) violations->push_back({"at_least", "must be a position that an answer gave"});
+  return position;
+}
+
+Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations) {
+  constexpr std::string_view kNumbers = "numbers/";
+  Read read;
+  read.at_least = CheckAtLeast(at_least, &violations);
+  if (name.starts_with(kNumbers)) {
+    std::string number(name.substr(kNumbers.size()));
+    // Said on the phone and typed by hand: small letters will do.
+    std::ranges::transform(number, number.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (!IsSpeakableNumber(number)) {
+      violations.push_back({"name", "is no number of a need: numbers/ and date, five characters and a check character, e.g. numbers/260302-7KQ4M-X"});
+    }
+    if (auto refused = Refuse(std::move(violations))) return std::unexpected(std::move(*refused));
+    Expected<RowPage> page;
+    world.view.Scan(rows::NumberPrefix(number), {}, 2, read.at_least, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    if (!page) return std::unexpected(page.error());
+    if (page->rows.empty()) return std::unexpected(NeedNotFound());
+    if (page->rows.size() > 1) {
+      return Fail(Code::kFailedPrecondition, "NUMBER_NOT_UNIQUE", "Several needs have this number; use the name, needs/….", "该编号对应多件需求，请用完整名称查询。");
+    }
+    read.subject = rows::SubjectOf(page->rows[0].key);
+    return read;
+  }
+  CheckName(name, &violations);
+  if (auto refused = Refuse(std::move(violations))) return std::unexpected(std::move(*refused));
+  read.subject = name;
+  return read;
 }
 
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event) {

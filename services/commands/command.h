@@ -69,6 +69,16 @@ std::optional<Error> Refuse(std::vector<FieldViolation> violations);
 // Thread-safe. Replies once.
 void Execute(World& world, const Caller& caller, Command command, Callback<Expected<v1::CommandOutcome>> reply);
 
+// What reads have in common: the subject that needs/… or numbers/… names, the position in at_least, a list's size.
+struct Read {
+  std::string subject;
+  std::optional<Position> at_least;
+};
+Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations = {});
+std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<FieldViolation>* violations);
+int PageSize(int asked);  // 0 is 50, at most 200
+Error NeedNotFound();
+
 // Fills actor (with the worker's organisation by the snapshot), client, trace, directory hashes.
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event);
 

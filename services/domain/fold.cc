@@ -170,7 +170,7 @@ void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& s
     RunningClock& clock = *state.add_clocks();
     *clock.mutable_start() = start;
     clock.set_object(event.event_id());
-    clock.set_started_us(event.logged_at_us());
+    clock.set_started_us(start.start_us() != 0 ? start.start_us() : event.logged_at_us());
     clock.set_policy_hash(event.policy_hash());
     clock.set_calendar_hash(event.calendar_hash());
   }

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include "commands/change_feed.h"
+#include "commands/reactor.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/row_keys.h"
+#include "domain/rpc_status.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
 
@@ -94,7 +98,9 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   submitted.set_number(SpeakableNumber(date, event.subject()));
   NeedState facts;
   facts.set_urgency(urgency);
-  *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, facts, now_us);
+  auto& clock = *event.add_clocks();
+  clock = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, facts, now_us);
+  clock.set_start_us(now_us);  // the ledger sets the time of the event later, so this one must say from when it counted
 
   auto key = world_.keys.Take();
   if (!key) return reply(std::unexpected(key.error()));
@@ -152,22 +158,73 @@ v1::ReporterNeed Intake::View(const NeedState& state) const {
   return need;
 }
 
+void Intake::SubmitNeeds(const Caller& caller, std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> conversation) {
+  // The server reads no further item while many are unanswered, so what is in flight here is bounded.
+  std::weak_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> weak = conversation;
+  conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  conversation->OnMessage([this, caller, weak](const v1::SubmitNeedsRequest& request) {
+    auto open = weak.lock();
+    if (!open) return;
+    SubmitNeed(caller, request.item(), [open, request_id = request.item().request_id()](Expected<v1::SubmitNeedResponse> outcome) {
+      v1::SubmitNeedsResponse response;
+      response.set_request_id(request_id);
+      if (outcome) {
+        *response.mutable_response() = std::move(*outcome);
+      } else {
+        *response.mutable_error() = ToRpcStatus(outcome.error());
+      }
+      open->Write(response);
+    });
+  });
+}
+
 void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest& request, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckName(request.name(), &violations);
-  std::optional<Position> at_least;
-  if (!request.at_least().empty()) {
-    at_least = ParsePosition(request.at_least());
-    if (!at_least) violations.push_back({"at_least", "must be a position that an answer gave"});
-  }
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  world_.view.Get(request.name(), at_least, [&](Expected<std::shared_ptr<const NeedState>> state) {
+  auto read = CheckRead(world_, request.name(), request.at_least());
+  if (!read) return reply(std::unexpected(read.error()));
+  world_.view.Get(read->subject, read->at_least, [&](Expected<std::shared_ptr<const NeedState>> state) {
     if (!state) return reply(std::unexpected(state.error()));
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::IntakeServiceGetNeedResponse response;
     *response.mutable_need() = View(**state);
     reply(std::move(response));
   });
+}
+
+void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request, Callback<Expected<v1::ListNeedsResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("reporter_reference", request.reporter_reference(), 0, 128, &violations);
+  auto at_least = CheckAtLeast(request.at_least(), &violations);
+  std::string prefix = rows::ClientPrefix(caller.client);
+  if (!request.reporter_reference().empty()) {
+    prefix = rows::ReporterPrefix(caller.client, world_.secret.ReporterRef(caller.client, request.reporter_reference()));
+  }
+  std::string query = "ListNeeds " + prefix;
+  auto after = world_.secret.ParsePageToken(query, request.page_token());
+  if (!after) violations.push_back({"page_token", "is not of this list; start again without one"});
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  world_.view.Scan(prefix, *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
+    if (!page) return reply(std::unexpected(page.error()));
+    v1::ListNeedsResponse response;
+    for (const Row& row : page->rows) {
+      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = View(*state);
+    }
+    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+    reply(std::move(response));
+  });
+}
+
+void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& request, std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink) {
+  std::string query = "WatchNeeds " + caller.client;
+  auto after = world_.secret.ParsePageToken(query, request.resume_token());
+  if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this watch; start again without one"}}));
+  Follow<v1::WatchNeedsResponse>(world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
+                                 [this, query](const NeedState& state, bool, const std::string& key) -> std::optional<v1::WatchNeedsResponse> {
+                                   v1::WatchNeedsResponse change;
+                                   *change.mutable_need() = View(state);
+                                   change.set_resume_token(world_.secret.PageToken(query, key));
+                                   return change;
+                                 },
+                                 sink);
 }
 
 void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "commands/command.h"
+#include "commands/pumps.h"
 #include "gridloop/v1/intake_service.pb.h"
+#include "ports/stream.h"
 
 namespace gridloop {
 
@@ -11,9 +13,14 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
 
 class Intake {
  public:
+  static constexpr size_t kMostWatchers = 1024;
   explicit Intake(World& world) : world_(world) {}
   void SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& request, Callback<Expected<v1::SubmitNeedResponse>> reply);
+  // A result for each item, in the order of completion; ends when all are answered after the caller's last.
+  void SubmitNeeds(const Caller& caller, std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> conversation);
   void GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest& request, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply);
+  void ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request, Callback<Expected<v1::ListNeedsResponse>> reply);
+  void WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& request, std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink);
   void WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply);
   void UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply);
 
@@ -21,6 +28,7 @@ class Intake {
   v1::ReporterNeed View(const NeedState& state) const;
   std::string ClosingSentence(const NeedState& state) const;
   World& world_;
+  Pumps pumps_{kMostWatchers};
 };
 
 }  // namespace gridloop

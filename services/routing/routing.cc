@@ -3,18 +3,15 @@
 #include <algorithm>
 
 #include "commands/run.h"
-#include "directory/loader.h"
+#include "domain/authorise.h"
 #include "domain/routing.h"
 #include "domain/row_keys.h"
-#include "sealing/digest.h"
 #include "sealing/ids.h"
 
 namespace gridloop {
 namespace {
 
 constexpr uint32_t kBouncesThatBind = 2;
-constexpr int kUsualPage = 50;
-constexpr int kLongestPage = 200;
 
 // Starts what a dispatch starts: the time for making the offer and, the first time, the promises.
 void StartDispatchClocks(const Snapshot* snapshot, const NeedState& head, int64_t now_us, Event* event) {
@@ -29,23 +26,6 @@ void StartDispatchClocks(const Snapshot* snapshot, const NeedState& head, int64_
 Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
   if (head.stage() == v1::STAGE_HELD && head.held_event_id() == held) return {};
   return Fail(Code::kFailedPrecondition, "NOT_HELD", "This is not the decision that waits now; get the need and use its `held`.", "该待处理事项已变化，请刷新后再操作。");
-}
-
-v1::GetDirectoryResponse Describe(const Snapshot& snapshot) {
-  v1::GetDirectoryResponse response;
-  response.set_display_name(snapshot.directory().display_name());
-  response.set_directory_hash(Hex(snapshot.hashes().directory_hash()));
-  response.set_policy_hash(Hex(snapshot.hashes().policy_hash()));
-  response.set_calendar_hash(Hex(snapshot.hashes().calendar_hash()));
-  response.set_units(snapshot.directory().units_size());
-  response.set_workers(snapshot.directory().workers_size());
-  response.set_communities(snapshot.directory().communities_size());
-  response.set_last_dated_year(snapshot.calendar().message().last_dated_year());
-  return response;
-}
-
-std::unexpected<Error> NoDirectory() {
-  return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory.");
 }
 
 }  // namespace
@@ -99,12 +79,15 @@ void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request
   reply(std::move(response));
 }
 
-void Routing::ReplayRoute(const Caller&, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply) {
+void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckName(request.name(), &violations);
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   auto state = StateNow(world_, request.name());
-  if (!state) return reply(Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need."));
+  if (!state) return reply(std::unexpected(NeedNotFound()));
+  if (MustCut(caller.actor, *state)) {
+    return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.", "此件为限制查看的需求，仅指派人员可查看。"));
+  }
   for (int i = state->applied_size() - 1; i >= 0; --i) {
     const auto& applied = state->applied(i);
     if (request.version() != 0 && applied.version() != request.version()) continue;
@@ -192,52 +175,33 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
   std::string query = "ListHeldNeeds " + caller.actor.unit();
   auto after = world_.secret.ParsePageToken(query, request.page_token());
   if (!after) return reply(std::unexpected(*Refuse({{"page_token", "is not of this list; start again without one"}})));
-  int size = request.page_size() <= 0 ? kUsualPage : std::min(request.page_size(), kLongestPage);
-  world_.view.Scan(rows::HeldPrefix(), *after, size, std::nullopt, [&](Expected<RowPage> page) {
-    if (!page) return reply(std::unexpected(page.error()));
-    v1::ListHeldNeedsResponse response;
-    for (const Row& row : page->rows) {
-      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
-    }
-    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
-    reply(std::move(response));
-  });
-}
-
-void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
-  auto snapshot = world_.snapshots.Active();
-  if (!snapshot) return reply(NoDirectory());
-  reply(Describe(*snapshot));
-}
-
-void Routing::ActivateDirectory(const Caller&, const v1::ActivateDirectoryRequest& request, Callback<Expected<v1::ActivateDirectoryResponse>> reply) {
-  std::vector<v1::DirectoryFile> files(request.files().begin(), request.files().end());
-  auto before = world_.snapshots.Active();
-  int64_t now_us = world_.clock.WallUs();
-  std::string today = before ? before->calendar().LocalDate(now_us) : WorkCalendar().LocalDate(now_us);
-  LoadResult result = LoadFiles(files, today);
-  v1::ActivateDirectoryResponse response;
-  if (!result.loaded) {
-    Error error{Code::kFailedPrecondition, "DIRECTORY_BAD", "The directory has errors and was refused whole; the former one stays active.", "", {}, {}, std::nullopt};
-    for (const auto& problem : result.problems) {
-      if (error.fields.size() < 200 && !problem.warning()) {
-        error.fields.push_back({problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column(), problem.message() + " " + problem.remedy()});
+  const int size = PageSize(request.page_size());
+  v1::ListHeldNeedsResponse response;
+  std::string next = *after;
+  std::optional<Error> failed;
+  // What waits for a decision by its deadline, then what has conflicting reports.
+  for (const std::string& prefix : {rows::HeldPrefix(), rows::ConflictPrefix()}) {
+    if (!after->empty() && !after->starts_with(prefix) && prefix < *after) continue;  // that part has been listed
+    int room = size - response.needs_size();
+    if (room <= 0) break;
+    world_.view.Scan(prefix, after->starts_with(prefix) ? *after : std::string(), room, std::nullopt, [&](Expected<RowPage> page) {
+      if (!page) {
+        failed = page.error();
+        return;
       }
-    }
-    return reply(std::unexpected(std::move(error)));
+      for (const Row& row : page->rows) {
+        next = row.key;
+        auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)));
+        if (!state || (prefix == rows::ConflictPrefix() && state->stage() == v1::STAGE_HELD)) continue;  // listed once
+        *response.add_needs() = StaffNeed(*state, caller.actor);
+      }
+      bool more = !page->next_key.empty() || (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room &&
+                                              world_.view.Count(rows::ConflictPrefix(), 1) > 0);
+      if (more) response.set_next_page_token(world_.secret.PageToken(query, next));
+    });
+    if (failed) return reply(std::unexpected(std::move(*failed)));
+    if (!response.next_page_token().empty()) break;
   }
-  for (const auto& problem : result.problems) *response.add_problems() = problem;
-  Loaded& loaded = *result.loaded;
-  response.set_unchanged(before && before->hashes().directory_hash() == loaded.hashes.directory_hash() &&
-                         before->hashes().policy_hash() == loaded.hashes.policy_hash() && before->hashes().calendar_hash() == loaded.hashes.calendar_hash());
-  if (!request.validate_only() && !response.unchanged()) {
-    for (const std::string* blob : {&loaded.directory_blob, &loaded.policy_blob, &loaded.calendar_blob}) {
-      if (auto put = world_.snapshots.store().Put(*blob); !put) return reply(std::unexpected(put.error()));
-    }
-    loaded.hashes.set_activated_at_us(now_us);
-    if (auto activated = world_.snapshots.store().Activate(loaded.hashes); !activated) return reply(std::unexpected(activated.error()));
-  }
-  if (auto active = world_.snapshots.Active()) *response.mutable_active() = Describe(*active);
   reply(std::move(response));
 }
 

@@ -1,7 +1,9 @@
 // Dispatch in the centre's name: acts on needs that want a route, and takes the centre's own decisions. Thread-safe.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "commands/command.h"
 #include "commands/reactor.h"
@@ -9,9 +11,13 @@
 
 namespace gridloop {
 
+// FAILED_PRECONDITION/NO_DIRECTORY.
+std::unexpected<Error> NoDirectory();
+
 class Routing {
  public:
-  explicit Routing(World& world) : world_(world) {}
+  // `directory_folder`: what ActivateDirectory without files reads; empty: there is none.
+  explicit Routing(World& world, std::filesystem::path directory_folder = {}) : world_(world), directory_folder_(std::move(directory_folder)) {}
   void Start();  // from here on wants are acted on, until Stop or destruction
   void Stop() { reactor_.reset(); }
 
@@ -22,11 +28,16 @@ class Routing {
   void RecallNeed(const Caller& caller, const v1::RecallNeedRequest& request, Callback<Expected<v1::RecallNeedResponse>> reply);
   void ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest& request, Callback<Expected<v1::ListHeldNeedsResponse>> reply);
   void GetDirectory(const Caller& caller, const v1::GetDirectoryRequest& request, Callback<Expected<v1::GetDirectoryResponse>> reply);
+  void ListUnits(const Caller& caller, const v1::ListUnitsRequest& request, Callback<Expected<v1::ListUnitsResponse>> reply);
+  void GetUnit(const Caller& caller, const v1::GetUnitRequest& request, Callback<Expected<v1::GetUnitResponse>> reply);
+  void ListWorkers(const Caller& caller, const v1::ListWorkersRequest& request, Callback<Expected<v1::ListWorkersResponse>> reply);
+  void ListCategories(const Caller& caller, const v1::ListCategoriesRequest& request, Callback<Expected<v1::ListCategoriesResponse>> reply);
   void ActivateDirectory(const Caller& caller, const v1::ActivateDirectoryRequest& request, Callback<Expected<v1::ActivateDirectoryResponse>> reply);
 
  private:
   void RouteOne(const std::string& subject, std::function<void(bool again_later)> done);
   World& world_;
+  std::filesystem::path directory_folder_;
   std::unique_ptr<Reactor> reactor_;
 };
 

@@ -1,0 +1,125 @@
+// What stations, rooms, workers and the centre read: a need, and their inboxes.
+#include <algorithm>
+
+#include "assignment/assignment.h"
+#include "commands/change_feed.h"
+#include "domain/authorise.h"
+#include "domain/row_keys.h"
+#include "sealing/seal.h"
+
+namespace gridloop {
+namespace {
+
+constexpr int kLongestHistory = 500;
+
+void HideAnonymousReporter(v1::Report* report) {
+  if (report->reporter().anonymous()) report->clear_reporter();
+}
+
+}  // namespace
+
+std::vector<Event> Assignment::OpenedHistory(const NeedState& state) const {
+  std::vector<Event> history;
+  for (int i = std::max(0, state.applied_size() - kLongestHistory); i < state.applied_size(); ++i) {
+    auto record = world_.ledger.ReadAt({0, state.applied(i).offset()});
+    Event event;
+    if (!record || !event.ParseFromString(record->value)) continue;
+    (void)OpenEvent(&event, world_.keys);  // a forgotten key leaves the event without its personal part
+    event.clear_sealed();
+    event.clear_body_mac();
+    if (event.has_submitted()) HideAnonymousReporter(event.mutable_submitted()->mutable_report());
+    history.push_back(std::move(event));
+  }
+  return history;
+}
+
+void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request,
+                         Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("purpose", request.purpose(), 0, 200, &violations);
+  auto read = CheckRead(world_, request.name(), request.at_least(), std::move(violations));
+  if (!read) return reply(std::unexpected(read.error()));
+  world_.view.Get(read->subject, read->at_least, [&](Expected<std::shared_ptr<const NeedState>> found) {
+    if (!found) return reply(std::unexpected(found.error()));
+    const NeedState& state = **found;
+    if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
+    v1::AssignmentServiceGetNeedResponse response;
+    *response.mutable_need() = StaffNeed(state, caller.actor);
+    if (!request.purpose().empty() && MaySeePersonal(caller.actor, state)) {
+      for (Event& event : OpenedHistory(state)) {
+        if (event.has_submitted()) *response.mutable_need()->mutable_report() = event.submitted().report();
+        *response.add_history() = std::move(event);
+      }
+      for (const auto& conflict : state.conflicts()) {
+        auto record = world_.ledger.ReadAt({0, conflict.offset()});
+        Event event;
+        if (!record || !event.ParseFromString(record->value)) continue;
+        (void)OpenEvent(&event, world_.keys);
+        HideAnonymousReporter(event.mutable_submitted()->mutable_report());
+        *response.add_conflicting_reports() = event.submitted().report();
+      }
+    }
+    reply(std::move(response));
+  });
+}
+
+// The box that an inbox's name means, if the caller may look into it.
+Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::string& parent) const {
+  std::string id = BareId(parent);
+  bool worker = parent.starts_with("workers/");
+  if (id.empty() || (!worker && !parent.starts_with("units/"))) return std::unexpected(*Refuse({{"parent", "must be units/ or workers/ and an id"}}));
+  auto snapshot = world_.snapshots.Active();
+  bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
+  bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
+  // A station's head also sees the inboxes of its rooms.
+  bool below = caller.actor.role() == v1::ROLE_STATION_HEAD && !worker && snapshot && snapshot->StationOf(id) == caller.actor.unit();
+  if (!centre && !own && !below) return Fail(Code::kPermissionDenied, "NOT_YOUR_INBOX", "This inbox is of another unit or worker.", "这不是您的收件箱。");
+  return worker ? rows::WorkerBox(id) : rows::UnitBox(id);
+}
+
+void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply) {
+  auto box = CheckInbox(caller, request.parent());
+  if (!box) return reply(std::unexpected(box.error()));
+  std::string query = "ListInbox " + request.parent();
+  auto after = world_.secret.ParsePageToken(query, request.page_token());
+  std::vector<FieldViolation> violations;
+  if (!after) violations.push_back({"page_token", "is not of this inbox; start again without one"});
+  auto at_least = CheckAtLeast(request.at_least(), &violations);
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  world_.view.Scan(rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
+    if (!page) return reply(std::unexpected(page.error()));
+    v1::ListInboxResponse response;
+    for (const Row& row : page->rows) {
+      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
+    }
+    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+    reply(std::move(response));
+  });
+}
+
+void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& request, std::shared_ptr<Sink<v1::WatchInboxResponse>> sink) {
+  auto box = CheckInbox(caller, request.parent());
+  if (!box) return sink->Finish(box.error());
+  std::string query = "WatchInbox " + request.parent();
+  auto after = world_.secret.ParsePageToken(query, request.resume_token());
+  if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this inbox; start again without one"}}));
+  Follow<v1::WatchInboxResponse>(
+      world_, pumps_, rows::BoxChangePrefix(*box), *after,
+      [this, query, box = *box, actor = caller.actor](const NeedState& state, bool caught_up, const std::string& key) -> std::optional<v1::WatchInboxResponse> {
+        bool removed = !std::ranges::binary_search(rows::BoxesOf(state), box);
+        if (removed && !caught_up) return std::nullopt;  // had left before the watch began
+        v1::WatchInboxResponse change;
+        if (removed) {  // nothing of it is this box's any more
+          change.mutable_need()->set_name(state.subject());
+          change.mutable_need()->set_number(state.number());
+        } else {
+          *change.mutable_need() = StaffNeed(state, actor);
+        }
+        change.set_removed(removed);
+        change.set_resume_token(world_.secret.PageToken(query, key));
+        return change;
+      },
+      sink);
+}
+
+}  // namespace gridloop

@@ -1,0 +1,66 @@
+#include "commands/change_feed.h"
+
+#include <chrono>
+
+#include "commands/reactor.h"
+#include "domain/row_keys.h"
+
+namespace gridloop {
+namespace {
+
+constexpr int kRowsAtATime = 100;
+// A stream is opened again now and then, so that a withdrawn credential does not go on reading for ever.
+constexpr auto kLongestStream = std::chrono::hours(1);
+
+Error StreamAged() {
+  return {Code::kUnavailable, "STREAM_AGED", "The stream has been open for an hour; open it again with the last resume_token.", "", {}, {}, 0};
+}
+
+}  // namespace
+
+Error TooManyStreams() {
+  return {Code::kResourceExhausted, "TOO_MANY_STREAMS", "Too many streams are open; wait and open it again.", "系统繁忙，请稍后重试。", {}, {}, 5'000'000};
+}
+
+void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
+            std::function<bool(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end) {
+  struct Place {
+    std::string after;
+    bool caught_up = false;
+    std::chrono::steady_clock::time_point until = std::chrono::steady_clock::now() + kLongestStream;
+    Subscription watch;
+  };
+  auto place = std::make_shared<Place>();
+  place->caught_up = !after.empty();
+  place->after = std::move(after);
+  auto finish = end.finish;
+  auto pump = pumps.Add([&world, place, prefix, write = std::move(write), finish]() -> Pumps::Next {
+    if (std::chrono::steady_clock::now() >= place->until) {
+      finish(StreamAged());
+      return Pumps::Next::kDone;
+    }
+    Expected<RowPage> page;
+    world.view.Scan(prefix, place->after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    if (!page) {
+      finish(page.error());
+      return Pumps::Next::kDone;
+    }
+    for (const Row& row : page->rows) {
+      auto state = StateNow(world, std::string(rows::SubjectOf(row.key)));
+      // A state that has moved on has a later row: that one will say it.
+      bool current = state && state->head_offset() == rows::NumberBeforeSubject(row.key);
+      if (current && !write(*state, place->caught_up, row.key)) return Pumps::Next::kWait;
+      place->after = row.key;
+    }
+    if (!page->next_key.empty()) return Pumps::Next::kAgain;
+    place->caught_up = true;
+    return Pumps::Next::kWait;
+  });
+  if (!pump) return end.finish(TooManyStreams());
+  place->watch = world.view.Watch(prefix, [pump] { pump->Wake(); });
+  end.on_ready([pump] { pump->Wake(); });
+  end.on_cancel([pump] { pump->Stop(); });
+  pump->Wake();
+}
+
+}  // namespace gridloop

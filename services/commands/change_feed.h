@@ -1,0 +1,43 @@
+// Streams needs as they change: first what is there, oldest change first, then each new change. Changes of one need that
+// come faster than they are read become one.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "commands/command.h"
+#include "commands/pumps.h"
+#include "ports/stream.h"
+
+namespace gridloop {
+
+// The stream's end as a feed needs it.
+struct FeedEnd {
+  std::function<void(Error)> finish;
+  std::function<void(std::function<void()>)> on_ready, on_cancel;
+};
+
+// `write` gives false when the reader is slow; it is called again with the same row when there is room.
+void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
+            std::function<bool(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end);
+
+// The same for a sink: `make` gives the message for a need, or nothing to skip it.
+template <class Response>
+void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
+            std::function<std::optional<Response>(const NeedState& state, bool caught_up, const std::string& key)> make,
+            std::shared_ptr<Sink<Response>> sink) {
+  FeedEnd end{[sink](Error error) { sink->Finish(std::move(error)); }, [sink](auto ready) { sink->OnReady(std::move(ready)); },
+              [sink](auto cancel) { sink->OnCancel(std::move(cancel)); }};
+  Follow(world, pumps, std::move(prefix), std::move(after),
+         [sink, make = std::move(make)](const NeedState& state, bool caught_up, const std::string& key) {
+           auto message = make(state, caught_up, key);
+           return !message || sink->Write(*message);
+         },
+         std::move(end));
+}
+
+// TOO_MANY_STREAMS: every pump is in use.
+Error TooManyStreams();
+
+}  // namespace gridloop

@@ -7,7 +7,9 @@
 #include "adapters/committer/committer.h"
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "adapters/system/system_clock.h"
+#include "adapters/memory/simulated_clock.h"
 #include "allinone/deployment_secret.h"
+#include "allinone/simulated_time.h"
 #include "assignment/assignment.h"
 #include "audit/audit.h"
 #include "directory/loader.h"
@@ -53,6 +55,16 @@ Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& data_directo
     if (auto written = WriteOwnerOnly(data_directory / "local.token", *token + "\n"); !written) return std::unexpected(written.error());
   }
   return Credentials::Load(file);
+}
+
+// Null for the system's clock.
+Expected<std::unique_ptr<SimulatedClock>> MakeSimulatedClock(const std::string& clock) {
+  constexpr std::string_view kSimulated = "simulated:";
+  if (clock == "system") return nullptr;
+  auto start_us = clock.starts_with(kSimulated) ? ParseTime(std::string_view(clock).substr(kSimulated.size()))
+                                                : Fail(Code::kInvalidArgument, "CLOCK_BAD", "The clock is system or simulated:TIME.");
+  if (!start_us) return std::unexpected(start_us.error());
+  return std::make_unique<SimulatedClock>(*start_us);
 }
 
 bool IsLoopback(const std::string& listen) {
@@ -112,7 +124,10 @@ Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void(
   if (!IsLoopback(options.listen)) {
     return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "Only loopback addresses are served without TLS; use 127.0.0.1:PORT.");
   }
-  SystemClock clock;
+  auto simulated = MakeSimulatedClock(options.clock);
+  if (!simulated) return std::unexpected(simulated.error());
+  SystemClock system_clock;
+  Clock& clock = *simulated ? static_cast<Clock&>(**simulated) : system_clock;
   RandomIds ids;
   auto store = RocksdbStore::Open(options.data_directory, ids);
   if (!store) return std::unexpected(store.error());
@@ -129,6 +144,8 @@ Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void(
   }
   auto committer = Committer::Open(**store, clock, {});
   if (!committer) return std::unexpected(committer.error());
+  // Time never goes back in a log, so simulated time goes on where it stood.
+  if (*simulated) (*simulated)->AdvanceTo((*committer)->last_logged_at_us());
   Secret secret(*secret_bytes);
   Snapshots snapshots(directories);
   World world{**committer, **committer, keys, snapshots, clock, ids, secret};
@@ -142,6 +159,14 @@ Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void(
   std::vector<const google::protobuf::ServiceDescriptor*> services;
   for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService"}) {
     services.push_back(file->FindServiceByName(std::string("gridloop.v1.") + name));
+  }
+  std::optional<SimulatedTime> simulated_time;
+  if (*simulated) {
+    simulated_time.emplace(**simulated, **committer);
+    router.Bind("gridloop.v1.ClockService/GetTime", *simulated_time, &SimulatedTime::GetTime);
+    router.Bind("gridloop.v1.ClockService/AdvanceTime", *simulated_time, &SimulatedTime::AdvanceTime);
+    services.push_back(v1::GetTimeRequest::descriptor()->file()->service(0));
+    fmt::print(stderr, "gridloop: THE CLOCK IS SIMULATED ({}): time stands still until ClockService moves it. Never use this for real needs.\n", options.clock);
   }
   RpcServer::Options rpc;
   rpc.listen = options.listen;

@@ -13,6 +13,7 @@ struct DaemonOptions {
   std::filesystem::path data_directory;
   std::string listen = "127.0.0.1:7400";
   std::filesystem::path directory_folder;  // read and activated at start; empty: what is active stays
+  std::string clock = "system";            // or "simulated:TIME": stands still but for ClockService; loopback only
   std::filesystem::path ports_file;        // "grpc=PORT" is written here when it serves; empty: not
 };
 

@@ -9,7 +9,7 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: gridloop --data-dir DIR [--listen 127.0.0.1:7400] [--directory FOLDER] [--ports-file FILE]\n";
+    "usage: gridloop --data-dir DIR [--listen 127.0.0.1:7400] [--directory FOLDER] [--ports-file FILE] [--clock simulated:TIME]\n";
 
 }  // namespace
 
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
       std::fputs(kUsage, stdout);
       return 0;
     }
-    bool known = flag == "--data-dir" || flag == "--listen" || flag == "--directory" || flag == "--ports-file";
+    bool known = flag == "--data-dir" || flag == "--listen" || flag == "--directory" || flag == "--ports-file" || flag == "--clock";
     if (!known || i + 1 == argc) {
       std::fprintf(stderr, "%s is not known or wants a value\n%s", flag.c_str(), kUsage);
       return 2;
@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     if (flag == "--data-dir") options.data_directory = value;
     if (flag == "--listen") options.listen = value;
     if (flag == "--directory") options.directory_folder = value;
+    if (flag == "--clock") options.clock = value;
     if (flag == "--ports-file") options.ports_file = value;
   }
   if (options.data_directory.empty()) {

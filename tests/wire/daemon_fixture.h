@@ -21,6 +21,7 @@ namespace gridloop {
 
 class Daemon : public testing::Test {
  protected:
+  virtual std::string Clock() const { return "system"; }
   void SetUp() override {
     std::string name = (std::filesystem::temp_directory_path() / "gridloop-wire-XXXXXX").string();
     directory_ = ::mkdtemp(name.data());
@@ -29,6 +30,7 @@ class Daemon : public testing::Test {
     expired_token_ = Token("city-app", "app-1", v1::ROLE_REPORTER_APP, {}, 1);
     head_token_ = Token("station", "head-s02", v1::ROLE_STATION_HEAD, "s02");
     centre_token_ = Token("centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
+    admin_token_ = Token("operations", "admin-1", v1::ROLE_ADMIN);
     auditor_token_ = Token("audit", "auditor-1", v1::ROLE_AUDITOR);
     std::promise<void> stop;
     stop_ = std::move(stop);
@@ -38,6 +40,7 @@ class Daemon : public testing::Test {
       DaemonOptions options;
       options.data_directory = directory_;
       options.listen = "127.0.0.1:0";
+      options.clock = Clock();
       options.directory_folder = std::string(GRIDLOOP_SOURCE_DIR) + "/deploy/directory/taicang";
       options.ports_file = directory_ / "ports";
       auto stopped = stop_.get_future();
@@ -89,7 +92,7 @@ class Daemon : public testing::Test {
   }
 
   std::filesystem::path directory_;
-  std::string address_, app_token_, other_token_, expired_token_, head_token_, centre_token_, auditor_token_;
+  std::string address_, app_token_, other_token_, expired_token_, head_token_, centre_token_, admin_token_, auditor_token_;
   std::promise<void> stop_;
   std::thread daemon_;
 };

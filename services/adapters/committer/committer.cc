@@ -612,6 +612,11 @@ Expected<Position> Committer::End(uint32_t partition) {
   return Position{0, watermark_.next_offset()};
 }
 
+int64_t Committer::last_logged_at_us() const {
+  std::shared_lock lock(view_mutex_);
+  return watermark_.last_logged_at_us();
+}
+
 std::string Committer::Failure() const {
   std::lock_guard lock(queue_mutex_);
   return failure_;

@@ -61,6 +61,8 @@ class Committer : public Ledger, public View {
   uint64_t foreign_records() const { return foreign_records_; }
   // Records that had to be folded when it was opened.
   uint64_t folded_at_start() const { return folded_at_start_; }
+  // logged_at of the last record, 0 if there is none: time never goes back in a log.
+  int64_t last_logged_at_us() const;
   // Writes the view now; for tests and shutdown.
   Expected<void> WriteViewNow();
 

@@ -8,7 +8,7 @@
 namespace gridloop {
 namespace {
 
-constexpr int kRowsAtATime = 256;
+constexpr int kRowsAtATime = 64;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 
 // Real time, also under a simulated clock: how long a machine rests is no matter of the needs' time.

@@ -12,6 +12,9 @@ namespace {
 constexpr uint32_t kViewSchema = 1;
 constexpr int64_t kQueueFullRetryUs = 50'000;
 constexpr int kFoldBatch = 2'000;
+constexpr std::string_view kHotTables = "dkw";  // row_keys.h
+
+bool IsHot(std::string_view key_or_prefix) { return !key_or_prefix.empty() && kHotTables.find(key_or_prefix.front()) != std::string_view::npos; }
 
 // Ours if it starts with field 1 and the letters GLE1 (docs/formats/event.md).
 bool IsOurs(std::string_view value) { return value.starts_with(std::string_view("\x0DGLE1", 5)); }
@@ -191,8 +194,8 @@ Expected<void> Committer::FoldTail() {
       auto rows_before = before ? Rows(*before) : std::vector<Row>();
       Fold(*after, event, {offset, digest});
       if (after->version() > 0) {
-        for (auto& row : rows_before) dirty_rows_[row.key] = std::nullopt;
-        for (auto& row : Rows(*after)) dirty_rows_[row.key] = row.value;
+        for (auto& row : rows_before) dirty_rows_[row.key] = {};
+        for (auto& row : Rows(*after)) dirty_rows_[row.key] = {row.value, false};
         MarkDirty(event.subject(), after);
       }
       watermark_.set_last_logged_at_us(std::max(watermark_.last_logged_at_us(), event.logged_at_us()));
@@ -206,7 +209,27 @@ Expected<void> Committer::FoldTail() {
       if (options_.on_folding) options_.on_folding(offset + 1, end);
     }
   }
+  for (char table : kHotTables) {
+    for (auto& [key, value] : CollectStoredRows(std::string(1, table), {}, SIZE_MAX)) hot_rows_.emplace(std::move(key), std::move(value));
+  }
   return {};
+}
+
+void Committer::AddRow(Row row) {
+  if (IsHot(row.key)) hot_rows_[row.key] = row.value;
+  auto [place, inserted] = dirty_rows_.try_emplace(std::move(row.key));
+  if (inserted) place->second.fresh = true;
+  place->second.value = std::move(row.value);
+}
+
+void Committer::RemoveRow(const std::string& key) {
+  if (IsHot(key)) hot_rows_.erase(key);
+  auto [place, inserted] = dirty_rows_.try_emplace(key);
+  if (!inserted && place->second.fresh) {
+    dirty_rows_.erase(place);
+  } else {
+    place->second = {};
+  }
 }
 
 void Committer::Answer(Request& request, Error error) {
@@ -453,8 +476,8 @@ void Committer::Publish(Batch& batch) {
   {
     std::unique_lock lock(view_mutex_);
     for (auto& [subject, state] : batch.states) MarkDirty(subject, state);
-    for (std::string& key : removed) dirty_rows_[key] = std::nullopt;
-    for (Row& row : added) dirty_rows_[row.key] = row.value;
+    for (const std::string& key : removed) RemoveRow(key);
+    for (const Row& row : added) AddRow(row);
     watermark_.set_next_offset(batch.next_offset);
     watermark_.set_prev_record_digest(batch.last_digest);
     watermark_.set_last_logged_at_us(batch.logged_at_us);
@@ -503,7 +526,7 @@ Expected<void> Committer::WriteViewNow() {
     if (writing_rows_.empty()) {
       writing_rows_.swap(dirty_rows_);
     } else {  // the last write failed
-      for (auto& [key, value] : dirty_rows_) writing_rows_[key] = std::move(value);
+      for (auto& [key, row] : dirty_rows_) writing_rows_[key] = std::move(row);
       dirty_rows_.clear();
     }
     subjects.swap(dirty_subjects_);
@@ -513,7 +536,8 @@ Expected<void> Committer::WriteViewNow() {
   }
   Expected<void> written;
   if (changes.watermark.next_offset() != written_offset_ || !subjects.empty() || !writing_rows_.empty()) {
-    changes.rows.assign(writing_rows_.begin(), writing_rows_.end());  // only this function changes writing_rows_
+    changes.rows.reserve(writing_rows_.size());
+    for (const auto& [key, row] : writing_rows_) changes.rows.emplace_back(key, row.value);  // only this function changes writing_rows_
     written = store_.WriteView(changes);
   }
   std::unique_lock lock(view_mutex_);
@@ -635,6 +659,17 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least,
 
 std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after,
                                                                        size_t limit) const {
+  if (!IsHot(prefix)) return CollectStoredRows(prefix, after, limit);
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::shared_lock lock(view_mutex_);
+  auto row = hot_rows_.lower_bound(std::max(prefix, after));
+  if (row != hot_rows_.end() && row->first == after) ++row;
+  for (; row != hot_rows_.end() && rows.size() < limit && row->first.starts_with(prefix); ++row) rows.push_back(*row);
+  return rows;
+}
+
+std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(std::string_view prefix, std::string_view after,
+                                                                             size_t limit) const {
   std::vector<std::pair<std::string, std::string>> rows;
   if (limit == 0) return rows;
   // One consistent picture: the layers in memory stand still while the store below them is read.
@@ -651,9 +686,9 @@ std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::str
   auto take_memory = [&](std::optional<std::string_view> last) {
     while (rows.size() < limit && (in_dirty() || in_writing())) {
       bool from_dirty = in_dirty() && (!in_writing() || dirty->first <= writing->first);
-      const auto& [key, value] = from_dirty ? *dirty : *writing;
+      const auto& [key, row] = from_dirty ? *dirty : *writing;
       if (last && key > *last) return false;
-      if (value) rows.emplace_back(key, *value);
+      if (row.value) rows.emplace_back(key, *row.value);
       if (in_writing() && writing->first == key) ++writing;
       if (from_dirty) ++dirty;
       if (last && key == *last) return true;
@@ -688,6 +723,12 @@ void Committer::Scan(std::string_view prefix, std::string_view after, int limit,
 }
 
 int Committer::Count(std::string_view prefix, int limit) {
+  if (IsHot(prefix)) {
+    int count = 0;
+    std::shared_lock lock(view_mutex_);
+    for (auto row = hot_rows_.lower_bound(prefix); row != hot_rows_.end() && count < limit && row->first.starts_with(prefix); ++row) ++count;
+    return count;
+  }
   return static_cast<int>(CollectRows(prefix, {}, static_cast<size_t>(std::max(limit, 0))).size());
 }
 

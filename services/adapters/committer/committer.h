@@ -90,9 +90,14 @@ class Committer : public Ledger, public View {
   Expected<std::shared_ptr<const NeedState>> Load(const std::string& subject, const Batch* batch) const;
   void Publish(Batch& batch);
   void EvictClean();  // with view_mutex_ held
+  void AddRow(Row row);                     // with view_mutex_ held
+  void RemoveRow(const std::string& key);   // with view_mutex_ held
   void MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state);  // with view_mutex_ held
   void CancelSubscribers();
   static void Answer(Request& request, Error error);
+  // Rows of tables that are not hot: memory over the store.
+  std::vector<std::pair<std::string, std::string>> CollectStoredRows(std::string_view prefix, std::string_view after,
+                                                                     size_t limit) const;
   std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after,
                                                                size_t limit) const;
 
@@ -115,8 +120,15 @@ class Committer : public Ledger, public View {
   mutable std::unordered_map<std::string, Cached> states_;
   std::vector<std::string> dirty_subjects_;  // each once: those in states_ that are dirty
   uint64_t evictions_ = 0;                   // a state read from the store before the last one may be stale
-  std::map<std::string, std::optional<std::string>, std::less<>> dirty_rows_;
-  std::map<std::string, std::optional<std::string>, std::less<>> writing_rows_;  // being written, still visible
+  struct DirtyRow {
+    std::optional<std::string> value;  // nothing: removed
+    bool fresh = false;                // the store has never had it, so removing it leaves nothing to write
+  };
+  using DirtyRows = std::map<std::string, DirtyRow, std::less<>>;
+  DirtyRows dirty_rows_;
+  DirtyRows writing_rows_;  // being written, still visible
+  // The rows that reactions look at all the time: wants, deadlines, loads. All of them, so that no look costs a read.
+  std::map<std::string, std::string, std::less<>> hot_rows_;
   store::v1::Watermark watermark_;
 
   std::mutex writer_mutex_;  // one write of the view at a time

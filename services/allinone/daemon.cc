@@ -1,50 +1,56 @@
 #include "allinone/daemon.h"
 
-#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <optional>
+#include <thread>
 
-#include "adapters/committer/committer.h"
-#include "adapters/rocksdb/rocksdb_store.h"
-#include "adapters/system/system_clock.h"
-#include "adapters/memory/simulated_clock.h"
 #include "allinone/deployment_secret.h"
+#include "allinone/embedded.h"
+#include "allinone/observation.h"
 #include "allinone/simulated_time.h"
-#include "assignment/assignment.h"
-#include "audit/audit.h"
-#include "directory/loader.h"
-#include "gridloop/v1/assignment_service.pb.h"
-#include "intake/intake.h"
-#include "routing/routing.h"
+#include "assignment/wiring.h"
+#include "audit/wiring.h"
+#include "intake/wiring.h"
+#include "routing/wiring.h"
+#include "runtime/admin_http.h"
+#include "runtime/clock_guard.h"
+#include "runtime/config.h"
 #include "runtime/credentials.h"
-#include "runtime/rpc_server.h"
+#include "runtime/metrics.h"
 
 namespace gridloop {
 namespace {
 
-Expected<void> ActivateFolder(const std::filesystem::path& folder, DirectoryStore& store, Clock& clock) {
-  LoadResult result = LoadFolder(folder, DateFromDays(clock.WallUs() / 86'400'000'000));
-  for (const auto& problem : result.problems) {
-    fmt::print(stderr, "{}:{} {}: {} {}\n", problem.path(), problem.line(), problem.column(), problem.message(), problem.remedy());
-  }
-  if (!result.loaded) {
-    return Fail(Code::kFailedPrecondition, "DIRECTORY_BAD", folder.string() + " has errors; gridctl directory check " + folder.string() + " lists them.");
-  }
-  auto hashes = result.loaded->hashes;
-  auto active = store.Active();
-  if (active && active->directory_hash() == hashes.directory_hash() && active->policy_hash() == hashes.policy_hash() &&
-      active->calendar_hash() == hashes.calendar_hash()) {
-    return {};
-  }
-  for (const std::string* blob : {&result.loaded->directory_blob, &result.loaded->policy_blob, &result.loaded->calendar_blob}) {
-    if (auto put = store.Put(*blob); !put) return std::unexpected(put.error());
-  }
-  hashes.set_activated_at_us(clock.WallUs());
-  return store.Activate(hashes);
+constexpr auto kHousekeeping = std::chrono::seconds(1);
+
+Expected<void> CheckListener(const std::string& listen, bool secured, bool allowed, const std::string& setting) {
+  auto address = ParseHostPort(listen);
+  if (!address) return Fail(Code::kInvalidArgument, "LISTEN_REFUSED", setting + " must be host:port, e.g. 127.0.0.1:7400.");
+  if (secured || allowed || IsLoopback(address->host)) return {};
+  return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED",
+              listen + " can be reached from elsewhere. Configure grpc.tls.certificate and grpc.tls.key, listen on 127.0.0.1, or say " + setting + " if an edge proxy stands before it.");
 }
 
-Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& data_directory, IdSource& ids) {
-  auto file = data_directory / "tokens.tsv";
+Expected<void> CheckListeners(const DaemonOptions& options) {
+  const auto& tls = options.rpc.tls;
+  if (tls.certificate.empty() != tls.key.empty() || (tls.certificate.empty() && !tls.client_ca.empty())) {
+    return Fail(Code::kInvalidArgument, "TLS_BAD", "grpc.tls.certificate and grpc.tls.key go together, and grpc.tls.client_ca needs both.");
+  }
+  if (auto good = CheckListener(options.rpc.listen, !tls.certificate.empty(), options.allow_insecure, "grpc.allow_insecure"); !good) return good;
+  if (options.clock != "system" && !IsLoopback(ParseHostPort(options.rpc.listen)->host)) {
+    return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "A simulated clock is for trying things out: it is served on loopback addresses only.");
+  }
+  if (options.admin_listen.empty()) return {};
+  return CheckListener(options.admin_listen, false, options.admin_allow_insecure, "admin.allow_insecure");
+}
+
+Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& file, const std::filesystem::path& data_directory, IdSource& ids) {
   if (!std::filesystem::exists(file)) {
     Credential local;
     local.client = "local";
@@ -57,131 +63,211 @@ Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& data_directo
   return Credentials::Load(file);
 }
 
-// Null for the system's clock.
-Expected<std::unique_ptr<SimulatedClock>> MakeSimulatedClock(const std::string& clock) {
-  constexpr std::string_view kSimulated = "simulated:";
-  if (clock == "system") return nullptr;
-  auto start_us = clock.starts_with(kSimulated) ? ParseTime(std::string_view(clock).substr(kSimulated.size()))
-                                                : Fail(Code::kInvalidArgument, "CLOCK_BAD", "The clock is system or simulated:TIME.");
-  if (!start_us) return std::unexpected(start_us.error());
-  return std::make_unique<SimulatedClock>(*start_us);
-}
+// What the token file was when it was last read; it is read again when any of it differs.
+struct FileMark {
+  ino_t inode = 0;
+  off_t size = 0;
+  timespec modified = {};
+  static FileMark Of(const std::filesystem::path& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return {};
+    return {status.st_ino, status.st_size, status.st_mtim};
+  }
+  bool operator==(const FileMark& other) const {
+    return inode == other.inode && size == other.size && modified.tv_sec == other.modified.tv_sec && modified.tv_nsec == other.modified.tv_nsec;
+  }
+};
 
-bool IsLoopback(const std::string& listen) {
-  return listen.starts_with("127.") || listen.starts_with("localhost:") || listen.starts_with("[::1]:");
-}
+// The steps of the stop, in order, each logged. When all of them together take too long the process exits: whatever was
+// acknowledged is on the disk, and a supervisor is better than a process that hangs.
+class Stopping {
+ public:
+  Stopping(Log& log, int64_t limit_us) : log_(log) {
+    watchdog_ = std::thread([this, limit_us] {
+      std::unique_lock lock(mutex_);
+      if (done_cv_.wait_for(lock, std::chrono::microseconds(limit_us), [this] { return done_; })) return;
+      log_.Error("daemon", "stopping takes too long; exiting at once", {{"step", step_}});
+      std::_Exit(1);
+    });
+  }
+  ~Stopping() {
+    {
+      std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    done_cv_.notify_all();
+    watchdog_.join();
+  }
+  void Step(const std::string& name, const std::function<void()>& run) {
+    {
+      std::lock_guard lock(mutex_);
+      step_ = name;
+    }
+    auto begun = std::chrono::steady_clock::now();
+    run();
+    auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+    log_.Info("daemon", "stopping", {{"step", name}, {"took_ms", static_cast<int64_t>(took)}});
+  }
 
-void BindAll(Router& router, Intake& intake, Routing& routing, Assignment& assignment, Audit& audit) {
-  const std::string i = "gridloop.v1.IntakeService/";
-  router.Bind(i + "SubmitNeed", intake, &Intake::SubmitNeed);
-  router.Bind(i + "SubmitNeeds", intake, &Intake::SubmitNeeds);
-  router.Bind(i + "GetNeed", intake, &Intake::GetNeed);
-  router.Bind(i + "ListNeeds", intake, &Intake::ListNeeds);
-  router.Bind(i + "WatchNeeds", intake, &Intake::WatchNeeds);
-  router.Bind(i + "WithdrawNeed", intake, &Intake::WithdrawNeed);
-  router.Bind(i + "UrgeNeed", intake, &Intake::UrgeNeed);
-  const std::string r = "gridloop.v1.RoutingService/";
-  router.Bind(r + "ExplainRoute", routing, &Routing::ExplainRoute);
-  router.Bind(r + "ReplayRoute", routing, &Routing::ReplayRoute);
-  router.Bind(r + "ConfirmDispatch", routing, &Routing::ConfirmDispatch);
-  router.Bind(r + "DispatchNeed", routing, &Routing::DispatchNeed);
-  router.Bind(r + "RecallNeed", routing, &Routing::RecallNeed);
-  router.Bind(r + "ListHeldNeeds", routing, &Routing::ListHeldNeeds);
-  router.Bind(r + "GetDirectory", routing, &Routing::GetDirectory);
-  router.Bind(r + "ListUnits", routing, &Routing::ListUnits);
-  router.Bind(r + "GetUnit", routing, &Routing::GetUnit);
-  router.Bind(r + "ListWorkers", routing, &Routing::ListWorkers);
-  router.Bind(r + "ListCategories", routing, &Routing::ListCategories);
-  router.Bind(r + "ActivateDirectory", routing, &Routing::ActivateDirectory);
-  const std::string a = "gridloop.v1.AssignmentService/";
-  router.Bind(a + "GetNeed", assignment, &Assignment::GetNeed);
-  router.Bind(a + "ListInbox", assignment, &Assignment::ListInbox);
-  router.Bind(a + "WatchInbox", assignment, &Assignment::WatchInbox);
-  router.Bind(a + "AcceptOffer", assignment, &Assignment::AcceptOffer);
-  router.Bind(a + "DeclineOffer", assignment, &Assignment::DeclineOffer);
-  router.Bind(a + "AssignWorker", assignment, &Assignment::AssignWorker);
-  router.Bind(a + "AnswerNeed", assignment, &Assignment::AnswerNeed);
-  router.Bind(a + "RecordEmergencyAction", assignment, &Assignment::RecordEmergencyAction);
-  router.Bind(a + "AssessNeed", assignment, &Assignment::AssessNeed);
-  router.Bind(a + "GradeNeed", assignment, &Assignment::GradeNeed);
-  router.Bind(a + "PlanService", assignment, &Assignment::PlanService);
-  router.Bind(a + "RecordService", assignment, &Assignment::RecordService);
-  router.Bind(a + "RecordFollowUp", assignment, &Assignment::RecordFollowUp);
-  router.Bind(a + "AddNote", assignment, &Assignment::AddNote);
-  router.Bind(a + "RequestClosing", assignment, &Assignment::RequestClosing);
-  router.Bind(a + "VerifyClosing", assignment, &Assignment::VerifyClosing);
-  router.Bind(a + "EscalateNeed", assignment, &Assignment::EscalateNeed);
-  const std::string u = "gridloop.v1.AuditService/";
-  router.Bind(u + "GetTimeline", audit, &Audit::GetTimeline);
-  router.Bind(u + "ExplainDeadline", audit, &Audit::ExplainDeadline);
-  router.Bind(u + "ListOpenLoops", audit, &Audit::ListOpenLoops);
-  router.Bind(u + "ExportEvents", audit, &Audit::ExportEvents);
-}
+ private:
+  Log& log_;
+  std::mutex mutex_;
+  std::condition_variable done_cv_;
+  bool done_ = false;
+  std::string step_;
+  std::thread watchdog_;
+};
+
+// Looks every second at what nobody tells us of: the clock, the token file, whether we are ready.
+class Housekeeping {
+ public:
+  explicit Housekeeping(std::function<void()> look) : thread_([this, look = std::move(look)] {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; })) {
+      lock.unlock();
+      look();
+      lock.lock();
+    }
+  }) {}
+  ~Housekeeping() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+struct Services {
+  Services(World& world, const std::filesystem::path& directory_folder) : intake(world), routing(world, directory_folder), assignment(world), audit(world) {}
+  Intake intake;
+  Routing routing;
+  Assignment assignment;
+  Audit audit;
+};
 
 }  // namespace
 
-Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void()>& wait) {
-  if (!IsLoopback(options.listen)) {
-    return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "Only loopback addresses are served without TLS; use 127.0.0.1:PORT.");
-  }
-  auto simulated = MakeSimulatedClock(options.clock);
-  if (!simulated) return std::unexpected(simulated.error());
-  SystemClock system_clock;
-  Clock& clock = *simulated ? static_cast<Clock&>(**simulated) : system_clock;
-  RandomIds ids;
-  auto store = RocksdbStore::Open(options.data_directory, ids);
-  if (!store) return std::unexpected(store.error());
-  auto vault = Vault::Open(options.data_directory);
-  if (!vault) return std::unexpected(vault.error());
-  auto secret_bytes = LoadOrMakeSecret(options.data_directory, ids);
-  if (!secret_bytes) return std::unexpected(secret_bytes.error());
-  auto credentials = LoadOrMakeTokens(options.data_directory, ids);
+Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::function<Order()>& next_order) {
+  if (auto good = CheckListeners(options); !good) return good;
+  Metrics metrics;
+  AccessLog access_log(log);
+  auto opened = Embedded::Open({options.data_directory, options.directory_folder, options.clock, [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); }}, log);
+  if (!opened) return std::unexpected(opened.error());
+  std::unique_ptr<Embedded> embedded = std::move(*opened);
+  World& world = embedded->world();
+  auto tokens_file = options.tokens_file.empty() ? options.data_directory / "tokens.tsv" : options.tokens_file;
+  auto credentials = LoadOrMakeTokens(tokens_file, options.data_directory, embedded->ids());
   if (!credentials) return std::unexpected(credentials.error());
-  RocksdbKeys keys(*vault, ids);
-  RocksdbDirectories directories(*vault);
-  if (!options.directory_folder.empty()) {
-    if (auto activated = ActivateFolder(options.directory_folder, directories, clock); !activated) return activated;
-  }
-  auto committer = Committer::Open(**store, clock, {});
-  if (!committer) return std::unexpected(committer.error());
-  // Time never goes back in a log, so simulated time goes on where it stood.
-  if (*simulated) (*simulated)->AdvanceTo((*committer)->last_logged_at_us());
-  Secret secret(*secret_bytes);
-  Snapshots snapshots(directories);
-  World world{**committer, **committer, keys, snapshots, clock, ids, secret};
-  Intake intake(world);
-  Routing routing(world, options.directory_folder);
-  Assignment assignment(world);
-  Audit audit(world);
+  FileMark tokens_read = FileMark::Of(tokens_file);
+  ClockGuard guard(world.clock);
+
+  auto services = std::make_unique<Services>(world, options.directory_folder);
   Router router;
-  BindAll(router, intake, routing, assignment, audit);
-  const auto* file = v1::AcceptOfferRequest::descriptor()->file()->pool();
-  std::vector<const google::protobuf::ServiceDescriptor*> services;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService"}) {
-    services.push_back(file->FindServiceByName(std::string("gridloop.v1.") + name));
-  }
+  BindIntake(router, services->intake);
+  BindRouting(router, services->routing);
+  BindAssignment(router, services->assignment);
+  BindAudit(router, services->audit);
+  std::vector<const google::protobuf::ServiceDescriptor*> descriptors = {IntakeDescriptor(), RoutingDescriptor(), AssignmentDescriptor(), AuditDescriptor()};
   std::optional<SimulatedTime> simulated_time;
-  if (*simulated) {
-    simulated_time.emplace(**simulated, **committer);
-    router.Bind("gridloop.v1.ClockService/GetTime", *simulated_time, &SimulatedTime::GetTime);
-    router.Bind("gridloop.v1.ClockService/AdvanceTime", *simulated_time, &SimulatedTime::AdvanceTime);
-    services.push_back(v1::GetTimeRequest::descriptor()->file()->service(0));
-    fmt::print(stderr, "gridloop: THE CLOCK IS SIMULATED ({}): time stands still until ClockService moves it. Never use this for real needs.\n", options.clock);
+  if (auto* clock = embedded->simulated_clock()) {
+    simulated_time.emplace(*clock, world.view);
+    BindSimulatedTime(router, *simulated_time);
+    descriptors.push_back(SimulatedTimeDescriptor());
+    log.Warning("daemon", "THE CLOCK IS SIMULATED: time stands still until ClockService moves it. Never use this for real needs.", {{"clock", options.clock}});
   }
-  RpcServer::Options rpc;
-  rpc.listen = options.listen;
+  if (options.allow_insecure && !IsLoopback(ParseHostPort(options.rpc.listen)->host) && options.rpc.tls.certificate.empty()) {
+    log.Warning("daemon", "SERVING WITHOUT TLS on an address that can be reached from elsewhere", {{"listen", options.rpc.listen}});
+  }
+
+  std::atomic<bool> stopping = false;
+  auto checks = [&] { return Checks(world, guard, stopping); };
+  metrics.OnCollect([&](Metrics&) { SetGauges(metrics, world, embedded->committer(), guard); });
+  RpcServer::Options rpc = options.rpc;
   rpc.require_every_handler = true;
-  auto server = RpcServer::Start(router, services, *credentials, clock, rpc);
+  rpc.observers = {&metrics, &access_log};
+  auto server = RpcServer::Start(router, descriptors, *credentials, world.clock, rpc);
   if (!server) return std::unexpected(server.error());
-  routing.Start();
-  assignment.Start();
-  fmt::print(stderr, "gridloop serves gRPC on port {}; data in {}\n", (*server)->port(), options.data_directory.string());
-  if (!options.ports_file.empty()) {
-    if (auto written = WriteOwnerOnly(std::filesystem::absolute(options.ports_file), fmt::format("grpc={}\n", (*server)->port())); !written) return written;
+  std::unique_ptr<AdminHttp> admin;
+  if (!options.admin_listen.empty()) {
+    auto address = *ParseHostPort(options.admin_listen);
+    auto started = AdminHttp::Start({address.host, address.port, [&metrics] { return metrics.Collect(); }, checks});
+    if (!started) return std::unexpected(started.error());
+    admin = std::move(*started);
   }
-  wait();
-  fmt::print(stderr, "gridloop stops\n");
-  server->reset();  // no new calls, then the reactors (with the services), then the committer answers what is queued
+  services->routing.Start();
+  services->assignment.Start([&guard] { return guard.MayFire(); });
+
+  auto reload_tokens = [&] {
+    tokens_read = FileMark::Of(tokens_file);
+    auto newer = Credentials::Load(tokens_file);
+    if (!newer) return log.Error("daemon", "the tokens were not read again; the former ones stay", {{"why", newer.error().message}});
+    credentials->Replace(*newer);
+    log.Info("daemon", "tokens read again", {{"tokens", static_cast<int64_t>(credentials->size())}});
+  };
+  std::mutex reloading;  // of the order and of the housekeeping
+  bool was_ready = true;
+  auto look = [&] {
+    guard.Sample();
+    {
+      std::lock_guard lock(reloading);
+      if (!(FileMark::Of(tokens_file) == tokens_read)) reload_tokens();
+    }
+    bool ready = true;
+    for (const auto& check : checks()) {
+      if (!check.good && was_ready) log.Error("daemon", "not ready", {{"check", check.name}, {"why", check.reason}});
+      ready &= check.good;
+    }
+    if (ready && !was_ready) log.Info("daemon", "ready again");
+    was_ready = ready;
+    if (!stopping) (*server)->SetServing(ready);
+  };
+  look();
+  std::optional<Housekeeping> housekeeping(look);
+
+  log.Info("daemon", "serving", {{"grpc_port", static_cast<int64_t>((*server)->port())}, {"admin_port", static_cast<int64_t>(admin ? admin->port() : 0)},
+                                 {"data_directory", options.data_directory.string()}, {"tls", !options.rpc.tls.certificate.empty()}, {"folded_at_start", static_cast<int64_t>(embedded->committer().folded_at_start())}});
+  if (!options.ports_file.empty()) {
+    std::string ports = "grpc=" + std::to_string((*server)->port()) + "\n" + (admin ? "admin=" + std::to_string(admin->port()) + "\n" : "");
+    if (auto written = WriteOwnerOnly(std::filesystem::absolute(options.ports_file), ports); !written) return written;
+  }
+
+  while (next_order() == Order::kReload) {
+    std::lock_guard lock(reloading);
+    reload_tokens();
+    if (options.directory_folder.empty()) continue;
+    if (auto activated = embedded->ActivateFolder(options.directory_folder, log); !activated) {
+      log.Error("directory", "not reloaded; the former one stays", {{"why", activated.error().message}});
+    }
+  }
+
+  // STYLE: NOT_SERVING, drain, stop handlers, flush, close stores.
+  stopping = true;
+  Stopping stop(log, options.linger_us + options.rpc.drain_us + options.stop_limit_us);
+  stop.Step("say NOT_SERVING", [&] {
+    (*server)->SetServing(false);
+    std::this_thread::sleep_for(std::chrono::microseconds(options.linger_us));
+  });
+  stop.Step("drain calls", [&] { (*server)->Stop(); });
+  stop.Step("stop reactions", [&] {
+    housekeeping.reset();
+    services->assignment.Stop();
+    services->routing.Stop();
+    simulated_time.reset();
+    admin.reset();
+  });
+  stop.Step("flush and close the stores", [&] {
+    server->reset();
+    services.reset();
+    embedded.reset();
+  });
   return {};
 }
 

@@ -6,19 +6,31 @@
 #include <string>
 
 #include "domain/error.h"
+#include "runtime/log.h"
+#include "runtime/rpc_server.h"
 
 namespace gridloop {
 
 struct DaemonOptions {
   std::filesystem::path data_directory;
-  std::string listen = "127.0.0.1:7400";
-  std::filesystem::path directory_folder;  // read and activated at start; empty: what is active stays
+  std::filesystem::path directory_folder;  // read and activated at start and on kReload; empty: what is active stays
+  std::filesystem::path tokens_file;       // empty: tokens.tsv in the data directory
+  std::filesystem::path ports_file;        // "grpc=PORT" and "admin=PORT" are written here when it serves; empty: not
   std::string clock = "system";            // or "simulated:TIME": stands still but for ClockService; loopback only
-  std::filesystem::path ports_file;        // "grpc=PORT" is written here when it serves; empty: not
+  RpcServer::Options rpc;                  // listen, limits, TLS; observers are added
+  bool allow_insecure = false;             // other than loopback addresses without TLS
+  std::string admin_listen;                // host:port; empty: no HTTP
+  bool admin_allow_insecure = false;
+  int64_t linger_us = 0;                   // NOT_SERVING before no more calls are taken
+  int64_t stop_limit_us = 30'000'000;      // for the steps after that; then the process exits with 1 at once
 };
 
-// Runs until `wait` returns. Makes DIR/tokens.tsv and DIR/local.token (an administrator's, owner-only) at first start.
-// Only loopback addresses are served: there is no TLS yet.
-Expected<void> RunDaemon(const DaemonOptions& options, const std::function<void()>& wait);
+// What the process is told from outside.
+enum class Order { kReload, kStop };
+
+// Serves until `next_order` gives kStop; it blocks meanwhile. kReload reads the directory folder and the tokens again: a bad
+// one is refused whole and logged, the former one stays. Makes DIR/tokens.tsv and DIR/local.token (an administrator's,
+// owner-only) at first start.
+Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::function<Order()>& next_order);
 
 }  // namespace gridloop

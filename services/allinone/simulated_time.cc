@@ -141,4 +141,11 @@ Expected<v1::AdvanceTimeResponse> SimulatedTime::Advance(int64_t to_us) {
   return response;
 }
 
+void BindSimulatedTime(Router& router, SimulatedTime& service) {
+  router.Bind("gridloop.v1.ClockService/GetTime", service, &SimulatedTime::GetTime);
+  router.Bind("gridloop.v1.ClockService/AdvanceTime", service, &SimulatedTime::AdvanceTime);
+}
+
+const google::protobuf::ServiceDescriptor* SimulatedTimeDescriptor() { return v1::GetTimeRequest::descriptor()->file()->service(0); }
+
 }  // namespace gridloop

@@ -10,6 +10,7 @@
 #include "gridloop/v1/clock_service.pb.h"
 #include "ports/caller.h"
 #include "ports/view.h"
+#include "runtime/rpc_server.h"
 
 namespace gridloop {
 
@@ -41,5 +42,8 @@ class SimulatedTime {
   bool stopping_ = false;
   std::thread thread_;
 };
+
+void BindSimulatedTime(Router& router, SimulatedTime& service);
+const google::protobuf::ServiceDescriptor* SimulatedTimeDescriptor();
 
 }  // namespace gridloop

@@ -52,7 +52,7 @@ Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return bad("cannot be read; make it with gridctl token create");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) return bad("others may read it; run: chmod 600 " + file.string());
-  Credentials credentials;
+  auto by_hash = std::make_shared<ByHash>();
   std::ifstream lines(file);
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
@@ -69,17 +69,31 @@ Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
     credential.actor.set_role(*role);
     credential.actor.set_unit(fields[4]);
     credential.actor.set_worker(fields[5]);
-    credentials.by_hash_[fields[0]] = std::move(credential);
+    (*by_hash)[fields[0]] = std::move(credential);
   }
+  Credentials credentials;
+  credentials.held_->by_hash = std::move(by_hash);
   return credentials;
+}
+
+std::shared_ptr<const Credentials::ByHash> Credentials::Now() const {
+  std::lock_guard lock(held_->mutex);
+  return held_->by_hash;
+}
+
+void Credentials::Replace(const Credentials& newer) {
+  auto by_hash = newer.Now();
+  std::lock_guard lock(held_->mutex);
+  held_->by_hash = std::move(by_hash);
 }
 
 Expected<Credential> Credentials::Find(std::string_view authorization_header, int64_t now_us) const {
   if (!authorization_header.starts_with(kBearer)) {
     return Fail(Code::kUnauthenticated, "CREDENTIAL_MISSING", "Send the token as metadata: authorization: Bearer TOKEN.", "请先登录。");
   }
-  auto found = by_hash_.find(Hex(Sha256(authorization_header.substr(kBearer.size()))));
-  if (found == by_hash_.end()) {
+  auto by_hash = Now();
+  auto found = by_hash->find(Hex(Sha256(authorization_header.substr(kBearer.size()))));
+  if (found == by_hash->end()) {
     return Fail(Code::kUnauthenticated, "CREDENTIAL_UNKNOWN", "This token is not known here; ask the operator for a new one.", "凭证无效，请联系管理员。");
   }
   if (found->second.expires_s != 0 && found->second.expires_s * 1'000'000 <= now_us) {

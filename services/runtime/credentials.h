@@ -5,6 +5,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -21,16 +23,25 @@ struct Credential {
   int64_t expires_s = 0;
 };
 
-// Immutable after loading, thread-safe.
+// Thread-safe.
 class Credentials {
  public:
   // kFailedPrecondition names the file, the line and the remedy. A file that others may read is refused.
   static Expected<Credentials> Load(const std::filesystem::path& file);
   // kUnauthenticated: CREDENTIAL_MISSING, CREDENTIAL_UNKNOWN, CREDENTIAL_EXPIRED.
   Expected<Credential> Find(std::string_view authorization_header, int64_t now_us) const;
+  // From now on these count.
+  void Replace(const Credentials& newer);
+  size_t size() const { return Now()->size(); }
 
  private:
-  std::unordered_map<std::string, Credential> by_hash_;
+  using ByHash = std::unordered_map<std::string, Credential>;
+  struct Held {
+    std::mutex mutex;
+    std::shared_ptr<const ByHash> by_hash = std::make_shared<ByHash>();
+  };
+  std::shared_ptr<const ByHash> Now() const;
+  std::unique_ptr<Held> held_ = std::make_unique<Held>();
 };
 
 // Appends a credential and gives its token; makes the file owner-only if it is new. Ids must hold no tab or line end.

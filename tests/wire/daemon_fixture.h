@@ -39,14 +39,16 @@ class Daemon : public testing::Test {
     daemon_ = std::thread([this, &serving] {
       DaemonOptions options;
       options.data_directory = directory_;
-      options.listen = "127.0.0.1:0";
+      options.rpc.listen = "127.0.0.1:0";
       options.clock = Clock();
       options.directory_folder = std::string(GRIDLOOP_SOURCE_DIR) + "/deploy/directory/taicang";
       options.ports_file = directory_ / "ports";
       auto stopped = stop_.get_future();
-      auto run = RunDaemon(options, [&] {
+      Log log(Log::Options{.level = LogLevel::kError});
+      auto run = RunDaemon(options, log, [&] {
         serving.set_value();
         stopped.wait();
+        return Order::kStop;
       });
       if (!run) {
         ADD_FAILURE() << run.error().message;

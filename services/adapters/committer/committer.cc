@@ -121,6 +121,7 @@ struct Committer::Batch {
   std::unordered_map<std::string, std::shared_ptr<const NeedState>> states;
   std::unordered_map<std::string, std::shared_ptr<const NeedState>> before;  // as published
   std::vector<std::string> values;
+  std::vector<std::pair<v1::EventType, Void>> judged;
   std::vector<std::pair<size_t, Verdict>> verdicts;  // request index
   uint64_t next_offset = 0;
   int64_t logged_at_us = 0;
@@ -406,6 +407,7 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   batch.before.try_emplace(request.subject, head);
   batch.states[request.subject] = state;
   batch.values.push_back(std::move(value));
+  batch.judged.emplace_back(event.type(), verdict);
   batch.last_digest = std::move(digest);
   Verdict result;
   result.position = {0, batch.next_offset++};
@@ -435,6 +437,9 @@ void Committer::Process(std::vector<Request> requests) {
       return;
     }
     Publish(batch);
+    if (options_.on_judged) {
+      for (auto [type, verdict] : batch.judged) options_.on_judged(type, verdict);
+    }
   }
   for (auto& [index, verdict] : batch.verdicts) {
     Request& request = requests[index];

@@ -33,6 +33,8 @@ class Committer : public Ledger, public View {
     std::chrono::milliseconds write_interval{500};
     // Told now and then while the view is folded from the log at the start: next offset, end of the log.
     std::function<void(uint64_t next, uint64_t end)> on_folding;
+    // Told of each event that is in the log, after its sync, on the committer's thread.
+    std::function<void(v1::EventType type, Void verdict)> on_judged = {};
     bool judge_appends = true;  // false: a second body under one id is logged and becomes void(conflict)
   };
 

@@ -1,0 +1,71 @@
+#include "runtime/admin_http.h"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <future>
+
+#include "adapters/committer/committer.h"
+#include "adapters/memory/memory_store.h"
+#include "adapters/memory/simulated_clock.h"
+#include "allinone/observation.h"
+#include "histories.h"
+
+namespace gridloop {
+namespace {
+
+class AdminHttpTest : public testing::Test {
+ protected:
+  AdminHttpTest() : committer_(*Committer::Open(store_, clock_, {})), snapshots_(directories_), world_{*committer_, *committer_, keys_, snapshots_, clock_, ids_, secret_}, guard_(clock_) {
+    AdminHttp::Options options;
+    options.metrics = [] { return std::string("a 1\n"); };
+    options.checks = [this] { return Checks(world_, guard_, false); };
+    http_ = std::move(*AdminHttp::Start(std::move(options)));
+  }
+  httplib::Result Get(const std::string& path) { return httplib::Client("127.0.0.1", http_->port()).Get(path.c_str()); }
+  bool IsGood(const std::string& check) { return Get("/readyz")->body.find("\"name\":\"" + check + "\",\"good\":true") != std::string::npos; }
+
+  SimulatedClock clock_{histories::kNoonUs};
+  SeededIds ids_{1};
+  MemoryStore store_;
+  MemoryKeys keys_{ids_};
+  MemoryDirectories directories_;
+  std::unique_ptr<Committer> committer_;
+  Snapshots snapshots_;
+  Secret secret_{std::string(32, 's')};
+  World world_;
+  ClockGuard guard_;
+  std::unique_ptr<AdminHttp> http_;
+};
+
+TEST_F(AdminHttpTest, ServesThreePagesAndNothingElse) {
+  EXPECT_EQ(Get("/healthz")->status, 200);
+  EXPECT_EQ(Get("/metrics")->body, "a 1\n");
+  EXPECT_EQ(Get("/readyz")->status, 503);  // no directory is active
+  EXPECT_TRUE(IsGood("ledger"));
+  EXPECT_FALSE(IsGood("directory"));
+  EXPECT_EQ(Get("/")->status, 404);
+  EXPECT_EQ(httplib::Client("127.0.0.1", http_->port()).Post("/metrics", std::string(100, 'x'), "text/plain")->status, 404);
+}
+
+TEST_F(AdminHttpTest, AFailedSyncShowsInReadiness) {
+  store_.FailAppends("the disk is full");
+  std::promise<Expected<Position>> done;
+  committer_->Append(histories::Submitted("r-1"), [&](Expected<Position> position) { done.set_value(std::move(position)); });
+  EXPECT_EQ(done.get_future().get().error().reason, "LEDGER_FAILED");
+  auto page = Get("/readyz");
+  EXPECT_EQ(page->status, 503);
+  EXPECT_NE(page->body.find("the disk is full"), std::string::npos) << page->body;
+}
+
+TEST_F(AdminHttpTest, ASteppedClockIsNotReadyAndStaysSo) {
+  EXPECT_TRUE(IsGood("clock"));
+  clock_.StepWall(86'400'000'000);
+  EXPECT_FALSE(IsGood("clock"));
+  clock_.StepWall(-86'400'000'000);
+  guard_.Sample();
+  EXPECT_FALSE(IsGood("clock"));
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -23,6 +23,8 @@ namespace {
 
 constexpr size_t kMaxTableBytes = size_t{64} * 1024 * 1024;
 constexpr size_t kMaxPolicyBytes = size_t{1024} * 1024;
+constexpr size_t kMaxFiles = 32;          // there are half as many tables
+constexpr size_t kMaxFileNameBytes = 64;  // of files that are sent; they come back in problems
 
 std::string Sha256(const std::string& bytes) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
@@ -185,7 +187,16 @@ LoadResult Load(const std::map<std::string, std::string_view, std::less<>>& cont
 LoadResult LoadFiles(const std::vector<v1::DirectoryFile>& files, std::string_view today) {
   Problems problems;
   std::map<std::string, std::string_view, std::less<>> contents;
+  if (files.size() > kMaxFiles) {
+    problems.Error("", 0, "", fmt::format("{} files are given; at most {} are taken", files.size(), kMaxFiles), "Send the tables alone.");
+    return {std::nullopt, problems.Take()};
+  }
   for (const v1::DirectoryFile& file : files) {
+    if (file.path().size() > kMaxFileNameBytes) {
+      problems.Error(file.path().substr(0, kMaxFileNameBytes), 0, "", fmt::format("the name is longer than {} bytes", kMaxFileNameBytes),
+                     "Name the table's file, e.g. units.csv.");
+      return {std::nullopt, problems.Take()};
+    }
     if (!contents.emplace(file.path(), file.content()).second) {
       problems.Error(file.path(), 0, "", "the file is given twice", "Give it once.");
     }

@@ -17,7 +17,7 @@ class Secret {
   std::string BodyMac(const google::protobuf::Message& request) const;
   // 16 bytes: keyed pseudonym of a reporter of a client.
   std::string ReporterRef(std::string_view client, std::string_view reference) const;
-  // Opaque, base64url; bound to the query (method, parent, filters, principal's client or unit).
+  // Opaque, base32; bound to the query (method, parent, filters, principal's client or unit).
   std::string PageToken(std::string_view query, std::string_view after) const;
   // Empty token gives an empty key; a foreign or damaged one nothing.
   std::optional<std::string> ParsePageToken(std::string_view query, std::string_view token) const;

@@ -300,5 +300,18 @@ TEST(Loader, ManyProblemsAreCountedNotListed) {
   EXPECT_TRUE(Reports(result, "leaves.csv", 0, "", "more problems"));
 }
 
+TEST(Loader, TooManyFilesAndOverlongNamesAreRefusedAtOnce) {
+  std::vector<v1::DirectoryFile> files(33);
+  LoadResult many = LoadFiles(files, "2026-03-02");
+  EXPECT_FALSE(many.loaded);
+  ASSERT_EQ(many.problems.size(), 1U);
+  files.resize(1);
+  files[0].set_path(std::string(1 << 20, 'x'));
+  LoadResult overlong = LoadFiles(files, "2026-03-02");
+  EXPECT_FALSE(overlong.loaded);
+  ASSERT_EQ(overlong.problems.size(), 1U);
+  EXPECT_LE(overlong.problems[0].path().size(), 64U);
+}
+
 }  // namespace
 }  // namespace gridloop

@@ -1,0 +1,152 @@
+// What buf does not lint: everything in the contracts has a comment, whatever a caller sends names its limit, every RPC says who may
+// call it, every list is paged.
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <regex>
+#include <set>
+
+#include "gridloop/v1/access.pb.h"
+
+namespace gridloop {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::FileDescriptor;
+using google::protobuf::MethodDescriptor;
+using google::protobuf::SourceLocation;
+
+class Contracts : public testing::Test {
+ protected:
+  void SetUp() override {
+    google::protobuf::FileDescriptorSet set;
+    std::ifstream file(GRIDLOOP_CONTRACTS, std::ios::binary);
+    ASSERT_TRUE(set.ParseFromIstream(&file)) << GRIDLOOP_CONTRACTS;
+    for (const auto& each : set.file()) {
+      const FileDescriptor* built = pool_.BuildFile(each);
+      ASSERT_NE(built, nullptr) << each.name();
+      if (each.package().starts_with("gridloop.")) files_.push_back(built);
+    }
+    ASSERT_GE(files_.size(), 11U);
+  }
+
+  template <class Thing>
+  static std::string CommentOf(const Thing* thing) {
+    SourceLocation location;
+    if (!thing->GetSourceLocation(&location)) return {};
+    return location.leading_comments + location.trailing_comments;
+  }
+
+  void EachMethod(const std::function<void(const MethodDescriptor*)>& visit) const {
+    for (const FileDescriptor* file : files_) {
+      for (int s = 0; s < file->service_count(); ++s) {
+        for (int m = 0; m < file->service(s)->method_count(); ++m) visit(file->service(s)->method(m));
+      }
+    }
+  }
+
+  google::protobuf::DescriptorPool pool_;
+  std::vector<const FileDescriptor*> files_;
+};
+
+TEST_F(Contracts, EverythingHasAComment) {
+  int looked_at = 0;
+  auto check = [&looked_at](const auto* thing) {
+    ++looked_at;
+    EXPECT_NE(CommentOf(thing), "") << thing->full_name() << " has no comment";
+  };
+  std::function<void(const EnumDescriptor*)> check_enum = [&](const EnumDescriptor* type) {
+    check(type);
+    for (int i = 0; i < type->value_count(); ++i) check(type->value(i));
+  };
+  std::function<void(const Descriptor*)> check_message = [&](const Descriptor* type) {
+    if (type->options().map_entry()) return;
+    check(type);
+    for (int i = 0; i < type->field_count(); ++i) check(type->field(i));
+    for (int i = 0; i < type->real_oneof_decl_count(); ++i) check(type->oneof_decl(i));
+    for (int i = 0; i < type->nested_type_count(); ++i) check_message(type->nested_type(i));
+    for (int i = 0; i < type->enum_type_count(); ++i) check_enum(type->enum_type(i));
+  };
+  for (const FileDescriptor* file : files_) {
+    for (int i = 0; i < file->message_type_count(); ++i) check_message(file->message_type(i));
+    for (int i = 0; i < file->enum_type_count(); ++i) check_enum(file->enum_type(i));
+    for (int i = 0; i < file->extension_count(); ++i) check(file->extension(i));
+    for (int i = 0; i < file->service_count(); ++i) {
+      check(file->service(i));
+      for (int m = 0; m < file->service(i)->method_count(); ++m) check(file->service(i)->method(m));
+    }
+  }
+  EXPECT_GT(looked_at, 500);
+}
+
+// A number with its unit, a resource name, a date, an id of the directory (docs/formats/directory.md limits those), or a value that
+// only this server makes (tokens, positions, etags): anything else is refused, whatever its length.
+bool NamesALimit(const std::string& comment) {
+  static const std::regex kLimit(
+      R"([0-9]|[a-z]+/\{[a-z]+\}|YYYY-MM-DD|directory|From the last|Position (that|to)|Refuse if the need has changed|SubmitNeedRequest\.request_id|As in ListInbox)");
+  return std::regex_search(comment, kLimit);
+}
+
+TEST_F(Contracts, WhateverACallerSendsNamesItsLimit) {
+  std::set<const Descriptor*> seen;
+  int looked_at = 0;
+  std::function<void(const Descriptor*)> walk = [&](const Descriptor* type) {
+    if (!type->full_name().starts_with("gridloop.") || !seen.insert(type).second) return;
+    for (int i = 0; i < type->field_count(); ++i) {
+      const FieldDescriptor* field = type->field(i);
+      bool text = field->type() == FieldDescriptor::TYPE_STRING || field->type() == FieldDescriptor::TYPE_BYTES;
+      if (text || field->is_repeated()) {
+        ++looked_at;
+        EXPECT_TRUE(NamesALimit(CommentOf(field))) << field->full_name() << " names no limit: " << CommentOf(field);
+      }
+      if (field->message_type() != nullptr) walk(field->message_type());
+    }
+  };
+  EachMethod([&](const MethodDescriptor* method) { walk(method->input_type()); });
+  EXPECT_GT(looked_at, 80);
+}
+
+TEST_F(Contracts, EveryMethodSaysWhoMayCallIt) {
+  int methods = 0;
+  EachMethod([&](const MethodDescriptor* method) {
+    ++methods;
+    // The pool of this test is its own, so its options are read again as the generated message.
+    google::protobuf::MethodOptions options;
+    ASSERT_TRUE(options.ParseFromString(method->options().SerializeAsString()));
+    ASSERT_TRUE(options.HasExtension(v1::access)) << method->full_name() << " has no rule, so nobody may call it";
+    const auto& access = options.GetExtension(v1::access);
+    EXPECT_TRUE(access.grants_size() > 0 || access.open() || access.any_credential()) << method->full_name();
+    for (const auto& grant : access.grants()) {
+      EXPECT_NE(grant.role(), v1::ROLE_UNSPECIFIED) << method->full_name();
+      EXPECT_NE(grant.relation(), v1::RELATION_UNSPECIFIED) << method->full_name();
+    }
+  });
+  EXPECT_GE(methods, 42);
+}
+
+TEST_F(Contracts, EveryListIsPagedAndEveryCommandCanBeRetried) {
+  // The menu of an app: a few dozen words of the directory, shown whole.
+  const std::set<std::string> kWhole = {"gridloop.v1.RoutingService.ListCategories"};
+  EachMethod([&](const MethodDescriptor* method) {
+    const Descriptor* request = method->input_type();
+    if (method->name().starts_with("List") && !kWhole.contains(method->full_name())) {
+      for (const char* field : {"page_size", "page_token"}) EXPECT_NE(request->FindFieldByName(field), nullptr) << method->full_name() << " lacks " << field;
+      EXPECT_NE(method->output_type()->FindFieldByName("next_page_token"), nullptr) << method->full_name();
+    }
+    if (method->output_type()->FindFieldByName("outcome") != nullptr) {
+      for (const char* field : {"name", "request_id", "etag"}) EXPECT_NE(request->FindFieldByName(field), nullptr) << method->full_name() << " lacks " << field;
+    }
+    if (method->name().starts_with("Watch")) {
+      EXPECT_TRUE(method->server_streaming()) << method->full_name();
+      EXPECT_NE(request->FindFieldByName("resume_token"), nullptr) << method->full_name() << " cannot be resumed";
+    }
+  });
+}
+
+}  // namespace
+}  // namespace gridloop

@@ -11,7 +11,12 @@ namespace {
 constexpr int kBouncesForTheCentre = 2;
 constexpr size_t kCellDigits = 15;
 
-int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1000; }
+// Years 1 to 9999, as the wire defines them: an explained route takes its time from a caller, and must not overflow.
+int64_t Us(const google::protobuf::Timestamp& time) {
+  constexpr int64_t kFirstSecond = -62'135'596'800;
+  constexpr int64_t kLastSecond = 253'402'300'799;
+  return std::clamp(time.seconds(), kFirstSecond, kLastSecond) * 1'000'000 + std::clamp(time.nanos(), 0, 999'999'999) / 1000;
+}
 
 template <class Wanted, class Given>
 bool AnyOf(const Wanted& wanted, const Given& given) {

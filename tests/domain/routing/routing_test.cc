@@ -268,6 +268,16 @@ TEST(RoutingInputsOf, TakesTheStateAsItIs) {
   EXPECT_EQ(inputs.type() + inputs.institution(), "caremiddle-school");
 }
 
+TEST(Route, ATimeFarOutOfRangeIsTakenAsTheNearestThereIs) {
+  auto snapshot = City().Make();
+  for (int64_t seconds : {INT64_MAX, INT64_MIN, int64_t{1} << 50}) {
+    v1::RoutingInputs inputs = InputsAt(kOakCell);
+    inputs.mutable_decision_time()->set_seconds(seconds);
+    inputs.mutable_decision_time()->set_nanos(-1);
+    EXPECT_FALSE(Route(*snapshot, inputs).candidates().empty()) << seconds;  // and no overflow, under sanitizers
+  }
+}
+
 TEST(DifferingFields, NamesWhatDiffersAndNothingElse) {
   auto snapshot = City().Make();
   v1::RoutingReceipt stored = Route(*snapshot, InputsAt(kOak));

@@ -297,6 +297,7 @@ TEST_F(Runtime, AConversationAnswersEachMessageInOrderAndReadsNoFurtherThanItsBo
   std::mutex mutex;
   std::vector<std::string> held;
   int most = 0;
+  std::mutex letting_go;
   std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> kept;
   Gate full;
   router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [&](const Caller&, auto conversation) {
@@ -308,8 +309,12 @@ TEST_F(Runtime, AConversationAnswersEachMessageInOrderAndReadsNoFurtherThanItsBo
       if (held.size() == 4) full.Open();
     });
     conversation->OnHalfClose([&] {
-      kept->Finish();
-      kept.reset();
+      std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> last;
+      {
+        std::lock_guard lock(letting_go);
+        last.swap(kept);
+      }
+      last->Finish();  // from here on the test may be over
     });
   });
   Serve();
@@ -341,6 +346,8 @@ TEST_F(Runtime, AConversationAnswersEachMessageInOrderAndReadsNoFurtherThanItsBo
   EXPECT_FALSE(conversation->Read(&none));
   EXPECT_EQ(ReasonOf(conversation->Finish()), "OK");
   EXPECT_EQ(most, 4);
+  std::lock_guard lock(letting_go);
+  EXPECT_EQ(kept, nullptr);
 }
 
 TEST_F(Runtime, AStreamHoldsBackASlowReaderAndHearsThatItLeft) {

@@ -147,7 +147,7 @@ TEST(Disk, ACopyOfAStoppedDataDirectoryServesElsewhereBesideTheOriginal) {
 
 // Starts gridloop where it must refuse to, and gives what it says.
 std::string Refusal(const std::filesystem::path& data, const std::filesystem::path& log) {
-  Process process({GRIDLOOP_BINARY, "--data-dir", data, "--listen", "127.0.0.1:0"}, log);
+  Process process({GRIDLOOP_BINARY, "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, log);
   EXPECT_NE(process.Wait(), 0);
   return process.Log();
 }

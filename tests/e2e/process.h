@@ -108,11 +108,12 @@ class Process {
 // gridloop on a data directory; `log` and the ports file lie beside the data, so that a full disk does not silence them.
 class Gridloop {
  public:
-  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true) : ports_(beside / (data.filename().string() + ".ports")) {
+  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true)
+      : ports_(beside / (data.filename().string() + ".ports")) {
     std::filesystem::remove(ports_);
     int watch = ::inotify_init1(IN_CLOEXEC);
     ::inotify_add_watch(watch, beside.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE);
-    std::vector<std::string> arguments = {GRIDLOOP_BINARY, "--data-dir", data, "--listen", "127.0.0.1:0", "--ports-file", ports_};
+    std::vector<std::string> arguments = {GRIDLOOP_BINARY, "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ports-file", ports_};
     if (with_directory) arguments.insert(arguments.end(), {"--directory", kSampleCity});
     process_ = std::make_unique<Process>(std::move(arguments), beside / (data.filename().string() + ".log"));
     auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
@@ -147,7 +148,8 @@ class Gridloop {
   std::string address_;
 };
 
-inline std::string MakeToken(const std::filesystem::path& data, const std::string& client, const std::string& principal, v1::Role role, const std::string& unit = {}) {
+inline std::string MakeToken(const std::filesystem::path& data, const std::string& client, const std::string& principal, v1::Role role,
+                             const std::string& unit = {}) {
   std::filesystem::create_directories(data);
   Credential credential{client, {}, 0};
   credential.actor.set_principal(principal);

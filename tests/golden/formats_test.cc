@@ -102,7 +102,9 @@ TEST(GoldenFormats, AreWhatThePagesSay) {
   std::string logged = event.SerializeAsString();
   line("event-as-logged", Hex(logged));
   line("digest", Hex(Sha256(logged)));
-  EXPECT_EQ(logged.substr(0, 5), "\x0D" "GLE1");
+  EXPECT_EQ(logged.substr(0, 5),
+            "\x0D"
+            "GLE1");
   EXPECT_EQ(logged.find("grid-17"), std::string::npos);
 
   page("rows.md");

@@ -30,7 +30,8 @@ std::string Describe(Void verdict, const NeedState& state) {
   if (const auto* next = NextClock(state); next != nullptr) {
     line += " next=" + Word(v1::ClockKind_Name(next->start().kind()), "CLOCK_KIND_") + "@" + std::to_string(next->start().due_us());
   }
-  line += " clocks=" + std::to_string(state.clocks_size()) + " bounces=" + std::to_string(state.bounces()) + " level=" + std::to_string(state.escalation_level());
+  line +=
+      " clocks=" + std::to_string(state.clocks_size()) + " bounces=" + std::to_string(state.bounces()) + " level=" + std::to_string(state.escalation_level());
   static constexpr const char* kWants[] = {"none", "route", "offer"};
   line += std::string(" wants=") + kWants[static_cast<int>(Wants(state))];
   return line;
@@ -103,7 +104,8 @@ void ToAssigned(Writer& w) {
 }
 void ToRequested(Writer& w) {
   ToAssigned(w);
-  w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED, EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_FOLLOW_UP_RECORDED, EVENT_TYPE_CLOSING_REQUESTED});
+  w.GoAll(
+      {EVENT_TYPE_ASSESSED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED, EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_FOLLOW_UP_RECORDED, EVENT_TYPE_CLOSING_REQUESTED});
 }
 void By(Event& event, const std::string& worker, const std::string& organisation) {
   event.mutable_actor()->set_principal(worker);
@@ -161,7 +163,8 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
     {"recall-of-work-and-a-new-start",
      [](Writer& w) {
        ToAssigned(w);
-       w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED});
+       w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED,
+                EVENT_TYPE_ASSESSED});
      }},
     {"withdrawn-before-acceptance",
      [](Writer& w) {
@@ -184,7 +187,8 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
          for (const char* unit : {"s01", "center"}) e.mutable_offered()->add_alerts()->set_unit(unit);
          e.mutable_offered()->add_alerts()->set_worker("w-9");
        });
-       w.GoAll({EVENT_TYPE_EMERGENCY_RECORDED, EVENT_TYPE_WITHDRAWN, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED, EVENT_TYPE_EMERGENCY_RECORDED});
+       w.GoAll({EVENT_TYPE_EMERGENCY_RECORDED, EVENT_TYPE_WITHDRAWN, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED,
+                EVENT_TYPE_EMERGENCY_RECORDED});
      }},
     {"returned-closing",
      [](Writer& w) {
@@ -233,12 +237,12 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
     {"void-attempts",
      [](Writer& w) {
        ToOffer(w);
-       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.mutable_offer_accepted()->set_offer(std::string(16, 'n')); });       // object
-       w.Go(EVENT_TYPE_OFFER_EXPIRED);                                                                                       // clock: too early
-       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.set_version(9); });                                                  // version
-       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.set_prev_digest(std::string(32, 'p')); });                           // chain
-       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.mutable_urged(); });                                                 // payload
-       w.Go(EVENT_TYPE_GRADED);                                                                                              // life cycle
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.mutable_offer_accepted()->set_offer(std::string(16, 'n')); });  // object
+       w.Go(EVENT_TYPE_OFFER_EXPIRED);                                                                                  // clock: too early
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.set_version(9); });                                             // version
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.set_prev_digest(std::string(32, 'p')); });                      // chain
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.mutable_urged(); });                                            // payload
+       w.Go(EVENT_TYPE_GRADED);                                                                                         // life cycle
        w.Go(EVENT_TYPE_OFFER_ACCEPTED);
      }},
 };

@@ -50,7 +50,8 @@ class City : public testing::Test {
   void SetUp() override {
     auto result = LoadFolder(std::string(GRIDLOOP_SOURCE_DIR) + "/deploy/directory/taicang", "2026-03-02");
     ASSERT_TRUE(result.loaded);
-    for (const std::string* blob : {&result.loaded->directory_blob, &result.loaded->policy_blob, &result.loaded->calendar_blob}) ASSERT_TRUE(directories.Put(*blob));
+    for (const std::string* blob : {&result.loaded->directory_blob, &result.loaded->policy_blob, &result.loaded->calendar_blob})
+      ASSERT_TRUE(directories.Put(*blob));
     ASSERT_TRUE(directories.Activate(result.loaded->hashes));
     auto opened = Committer::Open(store, clock, {});
     ASSERT_TRUE(opened) << opened.error().message;
@@ -98,8 +99,8 @@ class City : public testing::Test {
   }
 
   template <class Service, class Request, class Response>
-  void CallAsync(Service& service, void (Service::*method)(const Caller&, const Request&, Callback<Expected<Response>>), const Who& who,
-                 const Request& request, Callback<Expected<Response>> reply) {
+  void CallAsync(Service& service, void (Service::*method)(const Caller&, const Request&, Callback<Expected<Response>>), const Who& who, const Request& request,
+                 Callback<Expected<Response>> reply) {
     Caller caller;
     caller.client = who.client;
     caller.actor.set_principal(who.principal);
@@ -118,7 +119,8 @@ class City : public testing::Test {
     return future;
   }
   template <class Service, class Request, class Response>
-  Expected<Response> Call(Service& service, void (Service::*method)(const Caller&, const Request&, Callback<Expected<Response>>), const Who& who, const Request& request) {
+  Expected<Response> Call(Service& service, void (Service::*method)(const Caller&, const Request&, Callback<Expected<Response>>), const Who& who,
+                          const Request& request) {
     return Begin(service, method, who, request).get();
   }
 

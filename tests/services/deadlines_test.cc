@@ -63,9 +63,8 @@ TEST_F(City, FiftyDeadlinesAtOneMomentAllFireEachOnceInOrder) {
   clock.AdvanceTo(*due.begin() - 1);
   for (const auto& name : names) ASSERT_EQ(State(name)->stage(), v1::STAGE_OFFERED);  // never early
   clock.AdvanceTo(*due.begin());
-  ASSERT_TRUE(Eventually([&] {
-    return std::ranges::all_of(names, [&](const auto& name) { return State(name)->stage() == v1::STAGE_OFFERED && State(name)->unit() == "s01"; });
-  }));
+  ASSERT_TRUE(Eventually(
+      [&] { return std::ranges::all_of(names, [&](const auto& name) { return State(name)->stage() == v1::STAGE_OFFERED && State(name)->unit() == "s01"; }); }));
   std::vector<std::string> expired;
   for (const Event& event : Log()) {
     if (event.type() != v1::EVENT_TYPE_OFFER_EXPIRED) continue;

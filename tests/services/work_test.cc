@@ -68,11 +68,15 @@ TEST_F(City, AWithdrawalIsRefusedForACrisisAndForAMinorsNeedAndAfterAcceptance) 
   std::string open = SubmitAndOffer("w-open");
   EXPECT_TRUE(withdraw(open));
   EXPECT_EQ(State(open)->stage(), v1::STAGE_WITHDRAWN);
-  EXPECT_EQ(Call(*assignment, &Assignment::AddNote, head, [&] {
-              auto note = On<v1::AddNoteRequest>(open);
-              note.set_text("too late");
-              return note;
-            }()).error().reason, "NEED_ENDED");
+  EXPECT_EQ(Call(*assignment, &Assignment::AddNote, head,
+                 [&] {
+                   auto note = On<v1::AddNoteRequest>(open);
+                   note.set_text("too late");
+                   return note;
+                 }())
+                .error()
+                .reason,
+            "NEED_ENDED");
 }
 
 TEST_F(City, ARestrictedNeedShowsAColleagueItsNumberAndClockAlone) {

@@ -74,10 +74,14 @@ inline Event Next(const NeedState& head, v1::EventType type) {
   Event event;
   event.set_type(type);
   switch (type) {
-    case v1::EVENT_TYPE_SUBMITTED: return Submitted("again");
-    case v1::EVENT_TYPE_DISPATCHED: return Dispatched(head);
-    case v1::EVENT_TYPE_HELD: return Held();
-    case v1::EVENT_TYPE_OFFERED: return Offered(head);
+    case v1::EVENT_TYPE_SUBMITTED:
+      return Submitted("again");
+    case v1::EVENT_TYPE_DISPATCHED:
+      return Dispatched(head);
+    case v1::EVENT_TYPE_HELD:
+      return Held();
+    case v1::EVENT_TYPE_OFFERED:
+      return Offered(head);
     case v1::EVENT_TYPE_OFFER_ACCEPTED:
       event.mutable_offer_accepted()->set_offer(head.offer().event_id());
       StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
@@ -95,8 +99,12 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       event.mutable_worker_assigned()->add_organisations("org-1");
       StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
       break;
-    case v1::EVENT_TYPE_ANSWERED: event.mutable_answered()->mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED); break;
-    case v1::EVENT_TYPE_EMERGENCY_RECORDED: event.mutable_emergency_recorded(); break;
+    case v1::EVENT_TYPE_ANSWERED:
+      event.mutable_answered()->mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+      break;
+    case v1::EVENT_TYPE_EMERGENCY_RECORDED:
+      event.mutable_emergency_recorded();
+      break;
     case v1::EVENT_TYPE_ASSESSED:
       event.mutable_assessed()->set_casework(true);
       StartClock(&event, v1::CLOCK_KIND_GRADING, kNoonUs + 3 * kHourUs);
@@ -118,7 +126,9 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       event.mutable_follow_up_recorded();
       StartClock(&event, v1::CLOCK_KIND_SERVICE, kNoonUs + 3 * kHourUs);
       break;
-    case v1::EVENT_TYPE_NOTE_ADDED: event.mutable_note_added(); break;
+    case v1::EVENT_TYPE_NOTE_ADDED:
+      event.mutable_note_added();
+      break;
     case v1::EVENT_TYPE_CLOSING_REQUESTED:
       event.mutable_closing_requested()->mutable_closing()->set_reason(head.services() > 0 ? v1::CLOSING_REASON_GOALS_MET : v1::CLOSING_REASON_MOVED);
       StartClock(&event, v1::CLOCK_KIND_VERIFICATION, kNoonUs + 3 * kHourUs);
@@ -131,13 +141,18 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       event.mutable_escalated()->set_level(1);
       StartClock(&event, v1::CLOCK_KIND_CHASE, kNoonUs + 3 * kHourUs, v1::CLOCK_KIND_SERVICE);
       break;
-    case v1::EVENT_TYPE_WITHDRAWN: event.mutable_withdrawn(); break;
-    case v1::EVENT_TYPE_URGED: event.mutable_urged(); break;
+    case v1::EVENT_TYPE_WITHDRAWN:
+      event.mutable_withdrawn();
+      break;
+    case v1::EVENT_TYPE_URGED:
+      event.mutable_urged();
+      break;
     case v1::EVENT_TYPE_RECALLED:
       event.mutable_recalled();
       StartClock(&event, v1::CLOCK_KIND_CENTER, kNoonUs + 3 * kHourUs);
       break;
-    default: break;
+    default:
+      break;
   }
   return event;
 }

@@ -34,7 +34,8 @@ Expected<void> CheckListener(const std::string& listen, bool secured, bool allow
   if (!address) return Fail(Code::kInvalidArgument, "LISTEN_REFUSED", setting + " must be host:port, e.g. 127.0.0.1:7400.");
   if (secured || allowed || IsLoopback(address->host)) return {};
   return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED",
-              listen + " can be reached from elsewhere. Configure grpc.tls.certificate and grpc.tls.key, listen on 127.0.0.1, or say " + setting + " if an edge proxy stands before it.");
+              listen + " can be reached from elsewhere. Configure grpc.tls.certificate and grpc.tls.key, listen on 127.0.0.1, or say " + setting +
+                  " if an edge proxy stands before it.");
 }
 
 Expected<void> CheckListeners(const DaemonOptions& options) {
@@ -121,14 +122,15 @@ class Stopping {
 // Looks every second at what nobody tells us of: the clock, the token file, whether we are ready.
 class Housekeeping {
  public:
-  explicit Housekeeping(std::function<void()> look) : thread_([this, look = std::move(look)] {
-    std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; })) {
-      lock.unlock();
-      look();
-      lock.lock();
-    }
-  }) {}
+  explicit Housekeeping(std::function<void()> look)
+      : thread_([this, look = std::move(look)] {
+          std::unique_lock lock(mutex_);
+          while (!wake_.wait_for(lock, kHousekeeping, [this] { return stopping_; })) {
+            lock.unlock();
+            look();
+            lock.lock();
+          }
+        }) {}
   ~Housekeeping() {
     {
       std::lock_guard lock(mutex_);
@@ -159,7 +161,8 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   if (auto good = CheckListeners(options); !good) return good;
   Metrics metrics;
   AccessLog access_log(log);
-  auto opened = Embedded::Open({options.data_directory, options.directory_folder, options.clock, [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); }}, log);
+  auto opened = Embedded::Open(
+      {options.data_directory, options.directory_folder, options.clock, [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); }}, log);
   if (!opened) return std::unexpected(opened.error());
   std::unique_ptr<Embedded> embedded = std::move(*opened);
   World& world = embedded->world();
@@ -232,8 +235,12 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   look();
   std::optional<Housekeeping> housekeeping(look);
 
-  log.Info("daemon", "serving", {{"grpc_port", static_cast<int64_t>((*server)->port())}, {"admin_port", static_cast<int64_t>(admin ? admin->port() : 0)},
-                                 {"data_directory", options.data_directory.string()}, {"tls", !options.rpc.tls.certificate.empty()}, {"folded_at_start", static_cast<int64_t>(embedded->committer().folded_at_start())}});
+  log.Info("daemon", "serving",
+           {{"grpc_port", static_cast<int64_t>((*server)->port())},
+            {"admin_port", static_cast<int64_t>(admin ? admin->port() : 0)},
+            {"data_directory", options.data_directory.string()},
+            {"tls", !options.rpc.tls.certificate.empty()},
+            {"folded_at_start", static_cast<int64_t>(embedded->committer().folded_at_start())}});
   if (!options.ports_file.empty()) {
     std::string ports = "grpc=" + std::to_string((*server)->port()) + "\n" + (admin ? "admin=" + std::to_string(admin->port()) + "\n" : "");
     if (auto written = WriteOwnerOnly(std::filesystem::absolute(options.ports_file), ports); !written) return written;

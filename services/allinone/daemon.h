@@ -21,8 +21,8 @@ struct DaemonOptions {
   bool allow_insecure = false;             // other than loopback addresses without TLS
   std::string admin_listen;                // host:port; empty: no HTTP
   bool admin_allow_insecure = false;
-  int64_t linger_us = 0;                   // NOT_SERVING before no more calls are taken
-  int64_t stop_limit_us = 30'000'000;      // for the steps after that; then the process exits with 1 at once
+  int64_t linger_us = 0;               // NOT_SERVING before no more calls are taken
+  int64_t stop_limit_us = 30'000'000;  // for the steps after that; then the process exits with 1 at once
 };
 
 // What the process is told from outside.

@@ -53,8 +53,7 @@ Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directo
     return secret;
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Fail(Code::kFailedPrecondition, "SECRET_READABLE",
-                "Others may read " + path.string() + "; run: chmod 600 " + path.string());
+    return Fail(Code::kFailedPrecondition, "SECRET_READABLE", "Others may read " + path.string() + "; run: chmod 600 " + path.string());
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream content;

@@ -50,7 +50,8 @@ Expected<std::unique_ptr<Embedded>> Embedded::Open(const Options& options, Log& 
   if (embedded->simulated_clock_) embedded->simulated_clock_->AdvanceTo(embedded->committer_->last_logged_at_us());
 
   embedded->snapshots_ = std::make_unique<Snapshots>(*embedded->directories_);
-  embedded->world_ = std::make_unique<World>(World{*embedded->committer_, *embedded->committer_, *embedded->keys_, *embedded->snapshots_, clock, embedded->ids_, *embedded->secret_});
+  embedded->world_ = std::make_unique<World>(
+      World{*embedded->committer_, *embedded->committer_, *embedded->keys_, *embedded->snapshots_, clock, embedded->ids_, *embedded->secret_});
   if (!options.directory_folder.empty()) {
     if (auto activated = embedded->ActivateFolder(options.directory_folder, log); !activated) return std::unexpected(activated.error());
   }
@@ -65,22 +66,33 @@ Expected<void> Embedded::ActivateFolder(const std::filesystem::path& folder, Log
   for (const auto& problem : result.problems) {
     if (problem.warning()) {
       ++warnings;
-      log.Warning("directory", "a table has a warning", {{"file", problem.path()}, {"line", static_cast<int64_t>(problem.line())}, {"column", problem.column()}, {"what", problem.message()}, {"remedy", problem.remedy()}});
+      log.Warning("directory", "a table has a warning",
+                  {{"file", problem.path()},
+                   {"line", static_cast<int64_t>(problem.line())},
+                   {"column", problem.column()},
+                   {"what", problem.message()},
+                   {"remedy", problem.remedy()}});
     }
   }
   if (!result.loaded) {
     return Fail(Code::kFailedPrecondition, "DIRECTORY_BAD",
-                folder.string() + " has " + std::to_string(result.problems.size() - static_cast<size_t>(warnings)) + " errors and was refused whole; gridctl directory check " + folder.string() + " lists them.");
+                folder.string() + " has " + std::to_string(result.problems.size() - static_cast<size_t>(warnings)) +
+                    " errors and was refused whole; gridctl directory check " + folder.string() + " lists them.");
   }
   auto hashes = result.loaded->hashes;
   auto active = directories_->Active();
-  if (active && active->directory_hash() == hashes.directory_hash() && active->policy_hash() == hashes.policy_hash() && active->calendar_hash() == hashes.calendar_hash()) return {};
+  if (active && active->directory_hash() == hashes.directory_hash() && active->policy_hash() == hashes.policy_hash() &&
+      active->calendar_hash() == hashes.calendar_hash())
+    return {};
   for (const std::string* blob : {&result.loaded->directory_blob, &result.loaded->policy_blob, &result.loaded->calendar_blob}) {
     if (auto put = directories_->Put(*blob); !put) return std::unexpected(put.error());
   }
   hashes.set_activated_at_us(now_us);
   if (auto activated = directories_->Activate(hashes); !activated) return activated;
-  log.Info("directory", "activated", {{"units", static_cast<int64_t>(result.loaded->directory.units_size())}, {"workers", static_cast<int64_t>(result.loaded->directory.workers_size())}, {"warnings", warnings}});
+  log.Info("directory", "activated",
+           {{"units", static_cast<int64_t>(result.loaded->directory.units_size())},
+            {"workers", static_cast<int64_t>(result.loaded->directory.workers_size())},
+            {"warnings", warnings}});
   return {};
 }
 

@@ -31,7 +31,8 @@ void SetGauges(Metrics& metrics, World& world, const Committer& committer, Clock
   gauge("gridloop_ledger_failed", "1 when a sync failed and nothing is acknowledged any more.", world.ledger.Failure().empty() ? 0 : 1);
   gauge("gridloop_ledger_foreign_records", "Records that are not ours and were skipped.", static_cast<double>(committer.foreign_records()));
   for (auto [want, name] : {std::pair{'r', "route"}, {'o', "offer"}}) {
-    metrics.SetGauge("gridloop_wants", "Needs that wait for an immediate reaction of the software.", "want", name, world.view.Count(rows::WantPrefix(want), kMostCounted));
+    metrics.SetGauge("gridloop_wants", "Needs that wait for an immediate reaction of the software.", "want", name,
+                     world.view.Count(rows::WantPrefix(want), kMostCounted));
   }
   gauge("gridloop_open_needs", "Needs that have not ended.", world.view.Count(rows::DuePrefix(), kMostCounted));
   gauge("gridloop_held_needs", "Needs that wait for the centre's decision.", world.view.Count(rows::HeldPrefix(), kMostCounted));
@@ -63,7 +64,8 @@ void SetGauges(Metrics& metrics, World& world, const Committer& committer, Clock
   int last_year = snapshot->calendar().message().last_dated_year();
   gauge("gridloop_calendar_last_dated_year", "Last year whose public holidays are known.", last_year);
   bool provisional = snapshot->calendar().LocalDate(now_us) >= std::to_string(last_year) + "-10-01";
-  gauge("gridloop_calendar_provisional", "1 from October of the last dated year on: later deadlines are provisional until the next year's holidays are entered.", provisional ? 1 : 0);
+  gauge("gridloop_calendar_provisional",
+        "1 from October of the last dated year on: later deadlines are provisional until the next year's holidays are entered.", provisional ? 1 : 0);
 }
 
 int AccessLog::Register(const std::string& service, const std::string& method, const std::string&) {
@@ -72,7 +74,8 @@ int AccessLog::Register(const std::string& service, const std::string& method, c
 }
 
 void AccessLog::Handled(int method, int code, int64_t duration_us, const std::string& trace) {
-  bool ours = code == static_cast<int>(Code::kUnknown) || code == static_cast<int>(Code::kInternal) || code == static_cast<int>(Code::kUnavailable) || code == 15;
+  bool ours =
+      code == static_cast<int>(Code::kUnknown) || code == static_cast<int>(Code::kInternal) || code == static_cast<int>(Code::kUnavailable) || code == 15;
   const std::string& name = methods_[static_cast<size_t>(method)];
   if (!ours) return log_.Debug("rpc", "handled", {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}});
   int64_t left_out = 0;
@@ -90,7 +93,8 @@ void AccessLog::Handled(int method, int code, int64_t duration_us, const std::st
     ++written_;
     left_out = std::exchange(left_out_, 0);
   }
-  log_.Warning("rpc", "failed", {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}, {"left_out_before", left_out}});
+  log_.Warning("rpc", "failed",
+               {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}, {"left_out_before", left_out}});
 }
 
 }  // namespace gridloop

@@ -127,7 +127,8 @@ bool SimulatedTime::Rest() {
 Expected<v1::AdvanceTimeResponse> SimulatedTime::Advance(int64_t to_us) {
   v1::AdvanceTimeResponse response;
   auto stuck = [this] {
-    return Fail(Code::kUnavailable, "ADVANCE_STUCK", "What is due was not done within 30 s; the clock stands where that is: " + std::to_string(clock_.WallUs() / 1'000'000) + " s since 1970.");
+    return Fail(Code::kUnavailable, "ADVANCE_STUCK",
+                "What is due was not done within 30 s; the clock stands where that is: " + std::to_string(clock_.WallUs() / 1'000'000) + " s since 1970.");
   };
   while (true) {
     if (!Rest()) return stuck();

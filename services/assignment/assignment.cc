@@ -29,14 +29,21 @@ bool Runs(const NeedState& head, v1::ClockKind kind) {
 void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
   v1::ClockKind kind = v1::CLOCK_KIND_SERVICE;
   switch (stage) {
-    case v1::STAGE_ACCEPTED: kind = v1::CLOCK_KIND_ASSIGNMENT; break;
+    case v1::STAGE_ACCEPTED:
+      kind = v1::CLOCK_KIND_ASSIGNMENT;
+      break;
     case v1::STAGE_ASSIGNED:
       if (Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
       kind = v1::CLOCK_KIND_ASSIGNMENT;
       break;
-    case v1::STAGE_ASSESSED: kind = v1::CLOCK_KIND_GRADING; break;
-    case v1::STAGE_GRADED: kind = v1::CLOCK_KIND_PLANNING; break;
-    default: break;
+    case v1::STAGE_ASSESSED:
+      kind = v1::CLOCK_KIND_GRADING;
+      break;
+    case v1::STAGE_GRADED:
+      kind = v1::CLOCK_KIND_PLANNING;
+      break;
+    default:
+      break;
   }
   *event->add_clocks() = StartClock(snapshot, kind, head, now_us);
 }
@@ -48,7 +55,8 @@ Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, const Wo
   for (const std::string& worker : workers) {
     const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->FindWorker(worker);
     if (found == nullptr) {
-      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + "; ListWorkers gives them.", "机构目录中没有该社工。");
+      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + "; ListWorkers gives them.",
+                  "机构目录中没有该社工。");
     }
     if (!found->organisation().empty()) organisations.insert(found->organisation());
   }
@@ -136,7 +144,8 @@ void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerReques
         return std::ranges::any_of(snapshot->WorkersAt(unit, now_us), [&](const v1::Worker* each) { return BareId(each->name()) == worker; });
       };
       if (!posted_at(head.unit()) && !posted_at(head.station())) {
-        return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + worker + " has no post at the unit or its station today.", "该社工当前不在本单位任职。");
+        return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + worker + " has no post at the unit or its station today.",
+                    "该社工当前不在本单位任职。");
       }
     }
     assigned.clear_organisations();
@@ -296,7 +305,8 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     const auto& closing = made.closing_requested().closing();
     if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && head.services() == 0) {
-      return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.", "尚无服务记录，不能以目标达成结案。");
+      return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.",
+                  "尚无服务记录，不能以目标达成结案。");
     }
     std::vector<FieldViolation> missing;
     if (head.casework() && head.services() > 0) {
@@ -326,13 +336,16 @@ void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequ
   payload.set_closing(*closing);
   payload.set_approved(request.approve());
   payload.set_reasons(request.reasons());
-  auto decide = [closing = *closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [closing = *closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us,
+                                                                 Event& made) -> Expected<void> {
     if (head.closing_event_id() != closing) {
-      return Fail(Code::kFailedPrecondition, "CLOSING_NOT_OPEN", "This closing is not the one that waits; get the need and use its `closing`.", "该结案申请已变化，请刷新后再审核。");
+      return Fail(Code::kFailedPrecondition, "CLOSING_NOT_OPEN", "This closing is not the one that waits; get the need and use its `closing`.",
+                  "该结案申请已变化，请刷新后再审核。");
     }
     bool centre = role == v1::ROLE_DISPATCHER || role == v1::ROLE_DUTY_OFFICER;
     if (head.verified_by_center() != centre) {
-      return Fail(Code::kPermissionDenied, "OTHER_VERIFIER", head.verified_by_center() ? "The centre verifies this closing." : "The station's head verifies this closing.",
+      return Fail(Code::kPermissionDenied, "OTHER_VERIFIER",
+                  head.verified_by_center() ? "The centre verifies this closing." : "The station's head verifies this closing.",
                   head.verified_by_center() ? "此件由中心审核结案。" : "此件由站长审核结案。");
     }
     if (!made.closing_verified().approved()) {

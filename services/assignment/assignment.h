@@ -27,7 +27,8 @@ class Assignment {
   void DeclineOffer(const Caller& caller, const v1::DeclineOfferRequest& request, Callback<Expected<v1::DeclineOfferResponse>> reply);
   void AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply);
   void AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& request, Callback<Expected<v1::AnswerNeedResponse>> reply);
-  void RecordEmergencyAction(const Caller& caller, const v1::RecordEmergencyActionRequest& request, Callback<Expected<v1::RecordEmergencyActionResponse>> reply);
+  void RecordEmergencyAction(const Caller& caller, const v1::RecordEmergencyActionRequest& request,
+                             Callback<Expected<v1::RecordEmergencyActionResponse>> reply);
   void AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply);
   void GradeNeed(const Caller& caller, const v1::GradeNeedRequest& request, Callback<Expected<v1::GradeNeedResponse>> reply);
   void PlanService(const Caller& caller, const v1::PlanServiceRequest& request, Callback<Expected<v1::PlanServiceResponse>> reply);

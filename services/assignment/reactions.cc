@@ -1,8 +1,7 @@
 // What assignment does by itself: makes offers, and acts on passed deadlines.
-#include "assignment/assignment.h"
-
 #include <algorithm>
 
+#include "assignment/assignment.h"
 #include "commands/run.h"
 #include "domain/offers.h"
 #include "domain/row_keys.h"
@@ -34,24 +33,26 @@ void Assignment::OfferOne(const std::string& subject, std::function<void(bool ag
   if (!snapshot) return done(true);
   if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
-  OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(), [this](const std::string& worker) {
-    return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted);
-  });
-  React(world_, subject, state->head_event_id(), "offer", "assignment", [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
-    if (Wants(head) != Want::kOffer || head.version() != version) return Gone();
-    Event event;
-    event.set_type(v1::EVENT_TYPE_OFFERED);
-    auto& offered = *event.mutable_offered();
-    offered.set_unit(head.unit());
-    offered.set_station(head.station());
-    offered.set_worker(decision.worker);
-    offered.set_direct_accept(decision.direct_accept);
-    offered.set_binding(head.binding());
-    for (const auto& alert : decision.alerts) *offered.add_alerts() = alert;
-    *offered.mutable_receipt() = decision.receipt;
-    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_OFFER, head, now_us);
-    return event;
-  }, std::move(done));
+  OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(),
+                                       [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted); });
+  React(
+      world_, subject, state->head_event_id(), "offer", "assignment",
+      [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
+        if (Wants(head) != Want::kOffer || head.version() != version) return Gone();
+        Event event;
+        event.set_type(v1::EVENT_TYPE_OFFERED);
+        auto& offered = *event.mutable_offered();
+        offered.set_unit(head.unit());
+        offered.set_station(head.station());
+        offered.set_worker(decision.worker);
+        offered.set_direct_accept(decision.direct_accept);
+        offered.set_binding(head.binding());
+        for (const auto& alert : decision.alerts) *offered.add_alerts() = alert;
+        *offered.mutable_receipt() = decision.receipt;
+        *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_OFFER, head, now_us);
+        return event;
+      },
+      std::move(done));
 }
 
 void Assignment::FireOne(const std::string& subject, std::function<void(bool again_later)> done) {
@@ -59,27 +60,30 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
   if (!state) return done(true);
   auto snapshot = world_.snapshots.Active();
   std::string kind = OnDue(*state) == Due::kExpireOffer ? "expire" : "escalate";
-  React(world_, subject, state->head_event_id(), kind, "assignment", [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
-    const auto* next = NextClock(head);
-    if (next == nullptr || next->start().due_us() > now_us) return Gone();
-    Event event;
-    if (OnDue(head) == Due::kExpireOffer) {
-      event.set_type(v1::EVENT_TYPE_OFFER_EXPIRED);
-      event.mutable_offer_expired()->set_offer(next->object());
-      *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
-      return event;
-    }
-    event.set_type(v1::EVENT_TYPE_ESCALATED);
-    auto& escalated = *event.mutable_escalated();
-    escalated.set_kind(next->start().kind());
-    escalated.set_object(next->object());
-    escalated.set_chased(next->start().chased());
-    int highest = snapshot && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
-    escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
-    escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
-    *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
-    return event;
-  }, std::move(done));
+  React(
+      world_, subject, state->head_event_id(), kind, "assignment",
+      [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
+        const auto* next = NextClock(head);
+        if (next == nullptr || next->start().due_us() > now_us) return Gone();
+        Event event;
+        if (OnDue(head) == Due::kExpireOffer) {
+          event.set_type(v1::EVENT_TYPE_OFFER_EXPIRED);
+          event.mutable_offer_expired()->set_offer(next->object());
+          *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
+          return event;
+        }
+        event.set_type(v1::EVENT_TYPE_ESCALATED);
+        auto& escalated = *event.mutable_escalated();
+        escalated.set_kind(next->start().kind());
+        escalated.set_object(next->object());
+        escalated.set_chased(next->start().chased());
+        int highest = snapshot && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
+        escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
+        escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
+        *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
+        return event;
+      },
+      std::move(done));
 }
 
 }  // namespace gridloop

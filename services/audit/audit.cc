@@ -33,30 +33,48 @@ struct LimitWords {
 };
 LimitWords WordsOf(v1::LimitUnit unit) {
   switch (unit) {
-    case v1::LIMIT_UNIT_NATURAL_MINUTES: return {"minutes", "分钟"};
-    case v1::LIMIT_UNIT_NATURAL_HOURS: return {"hours round the clock", "小时（自然时）"};
-    case v1::LIMIT_UNIT_NATURAL_DAYS: return {"days round the clock", "天（自然日）"};
-    case v1::LIMIT_UNIT_WORKING_HOURS: return {"working hours", "个工作时"};
-    case v1::LIMIT_UNIT_WORKING_DAYS: return {"working days", "个工作日"};
-    default: return {"hours", "小时"};
+    case v1::LIMIT_UNIT_NATURAL_MINUTES:
+      return {"minutes", "分钟"};
+    case v1::LIMIT_UNIT_NATURAL_HOURS:
+      return {"hours round the clock", "小时（自然时）"};
+    case v1::LIMIT_UNIT_NATURAL_DAYS:
+      return {"days round the clock", "天（自然日）"};
+    case v1::LIMIT_UNIT_WORKING_HOURS:
+      return {"working hours", "个工作时"};
+    case v1::LIMIT_UNIT_WORKING_DAYS:
+      return {"working days", "个工作日"};
+    default:
+      return {"hours", "小时"};
   }
 }
 
 // "ACCEPTANCE" to what a person calls it.
 LimitWords WordsOf(v1::ClockKind kind) {
   switch (kind) {
-    case v1::CLOCK_KIND_ROUTING: return {"routing", "派单"};
-    case v1::CLOCK_KIND_CENTER: return {"the centre's decision", "中心处理"};
-    case v1::CLOCK_KIND_OFFER: return {"the offer", "待接单"};
-    case v1::CLOCK_KIND_ACCEPTANCE: return {"acceptance", "接单"};
-    case v1::CLOCK_KIND_ASSIGNMENT: return {"assigning a worker", "指派社工"};
-    case v1::CLOCK_KIND_ASSESSMENT: return {"the first assessment", "初步评估"};
-    case v1::CLOCK_KIND_GRADING: return {"grading", "评定等级"};
-    case v1::CLOCK_KIND_PLANNING: return {"planning", "制订方案"};
-    case v1::CLOCK_KIND_SERVICE: return {"the next service", "下一次服务"};
-    case v1::CLOCK_KIND_VERIFICATION: return {"verifying the closing", "结案审核"};
-    case v1::CLOCK_KIND_CHASE: return {"chasing", "督办"};
-    default: return {"its next step", "下一步"};
+    case v1::CLOCK_KIND_ROUTING:
+      return {"routing", "派单"};
+    case v1::CLOCK_KIND_CENTER:
+      return {"the centre's decision", "中心处理"};
+    case v1::CLOCK_KIND_OFFER:
+      return {"the offer", "待接单"};
+    case v1::CLOCK_KIND_ACCEPTANCE:
+      return {"acceptance", "接单"};
+    case v1::CLOCK_KIND_ASSIGNMENT:
+      return {"assigning a worker", "指派社工"};
+    case v1::CLOCK_KIND_ASSESSMENT:
+      return {"the first assessment", "初步评估"};
+    case v1::CLOCK_KIND_GRADING:
+      return {"grading", "评定等级"};
+    case v1::CLOCK_KIND_PLANNING:
+      return {"planning", "制订方案"};
+    case v1::CLOCK_KIND_SERVICE:
+      return {"the next service", "下一次服务"};
+    case v1::CLOCK_KIND_VERIFICATION:
+      return {"verifying the closing", "结案审核"};
+    case v1::CLOCK_KIND_CHASE:
+      return {"chasing", "督办"};
+    default:
+      return {"its next step", "下一步"};
   }
 }
 
@@ -142,7 +160,8 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   for (const auto& applied : (*state)->applied()) {
     if (applied.event_id() != clock->object()) continue;
     auto record = world_.ledger.ReadAt({0, applied.offset()});
-    if (!record || !starter.ParseFromString(record->value)) return reply(Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read."));
+    if (!record || !starter.ParseFromString(record->value))
+      return reply(Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read."));
   }
   v1::ExplainDeadlineResponse response;
   *response.mutable_deadline() = ToDeadline(*clock);

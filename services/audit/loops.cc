@@ -29,9 +29,8 @@ v1::OpenLoop Examine(const NeedState& state, const Snapshot* snapshot, int64_t n
   *loop.mutable_deadline() = ToDeadline(*next);
   if (next->start().due_us() <= now_us) AddProblem(v1::LOOP_PROBLEM_OVERDUE, "Its next deadline has passed and nothing has acted on it yet.", &loop);
   // The escalation is the last thing that happened, and its chase still runs.
-  bool stuck = std::ranges::any_of(state.clocks(), [&](const auto& clock) {
-    return clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.object() == state.head_event_id();
-  });
+  bool stuck = std::ranges::any_of(state.clocks(),
+                                   [&](const auto& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.object() == state.head_event_id(); });
   if (stuck) {
     AddProblem(v1::LOOP_PROBLEM_STUCK, "It was escalated to level " + std::to_string(state.escalation_level()) + " and nothing has happened since.", &loop);
   }
@@ -79,7 +78,7 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
       if (!state || Ended(*state)) continue;
       v1::OpenLoop loop = Examine(*state, snapshot.get(), now_us, MustCut(caller.actor, *state));
       bool wanted = request.problem() == v1::LOOP_PROBLEM_UNSPECIFIED ? loop.problems_size() > 0
-                                                                       : std::ranges::find(loop.problems(), request.problem()) != loop.problems().end();
+                                                                      : std::ranges::find(loop.problems(), request.problem()) != loop.problems().end();
       if (wanted) *response.add_loops() = std::move(loop);
     }
     if (page->next_key.empty()) return reply(std::move(response));

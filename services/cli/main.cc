@@ -103,7 +103,9 @@ int CreateTokenFor(const std::map<std::string, std::string>& flags) {
   Credential credential;
   auto role = ParseRole(flag("--role"));
   if (!role || flag("--file").empty() || flag("--client").empty() || flag("--principal").empty()) {
-    fmt::print(stderr, "--file, --client, --principal and a known --role (reporter-app, worker, station-head, dispatcher, duty-officer, auditor, admin, system) are required\n");
+    fmt::print(stderr,
+               "--file, --client, --principal and a known --role (reporter-app, worker, station-head, dispatcher, duty-officer, auditor, admin, system) are "
+               "required\n");
     return 2;
   }
   credential.client = flag("--client");
@@ -130,15 +132,17 @@ int ShowTimeline(const std::string& name) {
   request.set_name(name);
   v1::GetTimelineResponse response;
   if (auto called = Connect()->Call("gridloop.v1.AuditService/GetTimeline", request, &response); !called) return Report(called.error());
-  fmt::print("{} {}  chain {}\n{:>3}  {:<19}  {:<20}  {:<11}  {:<22}  {}\n", response.number(), response.name(), response.chain_intact() ? "intact" : "BROKEN", "v", "time +08:00",
-             "event", "stage after", "by", "clocks started");
+  fmt::print("{} {}  chain {}\n{:>3}  {:<19}  {:<20}  {:<11}  {:<22}  {}\n", response.number(), response.name(), response.chain_intact() ? "intact" : "BROKEN",
+             "v", "time +08:00", "event", "stage after", "by", "clocks started");
   for (const auto& entry : response.entries()) {
     std::string clocks;
     for (const auto& clock : entry.started()) {
-      clocks += fmt::format("{}{} until {} ({})", clocks.empty() ? "" : ", ", v1::ClockKind_Name(clock.kind()).substr(11), LocalTime(clock.due_time()), clock.rule());
+      clocks +=
+          fmt::format("{}{} until {} ({})", clocks.empty() ? "" : ", ", v1::ClockKind_Name(clock.kind()).substr(11), LocalTime(clock.due_time()), clock.rule());
     }
     fmt::print("{:>3}  {:<19}  {:<20}  {:<11}  {:<22}  {}{}\n", entry.version(), LocalTime(entry.log_time()), v1::EventType_Name(entry.type()).substr(11),
-               v1::Stage_Name(entry.stage_after()).substr(6), entry.actor().principal(), clocks, entry.void_reason().empty() ? "" : " void: " + entry.void_reason());
+               v1::Stage_Name(entry.stage_after()).substr(6), entry.actor().principal(), clocks,
+               entry.void_reason().empty() ? "" : " void: " + entry.void_reason());
     if (!entry.event().dispatched().has_receipt()) continue;
     const auto& receipt = entry.event().dispatched().receipt();
     fmt::print("     receipt: rule {} -> {}\n", receipt.rule(), receipt.unit());

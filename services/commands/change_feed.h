@@ -25,16 +25,16 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
 // The same for a sink: `make` gives the message for a need, or nothing to skip it.
 template <class Response>
 void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
-            std::function<std::optional<Response>(const NeedState& state, bool caught_up, const std::string& key)> make,
-            std::shared_ptr<Sink<Response>> sink) {
+            std::function<std::optional<Response>(const NeedState& state, bool caught_up, const std::string& key)> make, std::shared_ptr<Sink<Response>> sink) {
   FeedEnd end{[sink](Error error) { sink->Finish(std::move(error)); }, [sink](auto ready) { sink->OnReady(std::move(ready)); },
               [sink](auto cancel) { sink->OnCancel(std::move(cancel)); }};
-  Follow(world, pumps, std::move(prefix), std::move(after),
-         [sink, make = std::move(make)](const NeedState& state, bool caught_up, const std::string& key) {
-           auto message = make(state, caught_up, key);
-           return !message || sink->Write(*message);
-         },
-         std::move(end));
+  Follow(
+      world, pumps, std::move(prefix), std::move(after),
+      [sink, make = std::move(make)](const NeedState& state, bool caught_up, const std::string& key) {
+        auto message = make(state, caught_up, key);
+        return !message || sink->Write(*message);
+      },
+      std::move(end));
 }
 
 // TOO_MANY_STREAMS: every pump is in use.

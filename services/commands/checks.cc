@@ -18,8 +18,7 @@ std::optional<int> CountCharacters(std::string_view text) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return std::nullopt;
     }
     auto second = size > 1 ? static_cast<unsigned char>(text[i + 1]) : 0U;
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
-        (lead == 0xF4 && second > 0x8F)) {
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
       return std::nullopt;
     }
     i += size;
@@ -44,16 +43,15 @@ void CheckRequestId(std::string_view request_id, std::vector<FieldViolation>* vi
   }
 }
 
-void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters,
-               std::vector<FieldViolation>* violations) {
+void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters, std::vector<FieldViolation>* violations) {
   std::optional<int> count = CountCharacters(text);
   if (!count) {
     violations->push_back({std::string(field), "must be UTF-8"});
   } else if (*count < min_characters) {
     violations->push_back({std::string(field), "is required"});
   } else if (*count > max_characters) {
-    violations->push_back({std::string(field), "has " + std::to_string(*count) + " characters; at most " +
-                                                   std::to_string(max_characters) + " are taken: shorten it"});
+    violations->push_back(
+        {std::string(field), "has " + std::to_string(*count) + " characters; at most " + std::to_string(max_characters) + " are taken: shorten it"});
   }
 }
 
@@ -67,8 +65,8 @@ std::optional<Error> Refuse(std::vector<FieldViolation> violations) {
   Error error;
   error.code = Code::kInvalidArgument;
   error.reason = "INVALID_FIELDS";
-  error.message = std::to_string(violations.size()) + (violations.size() == 1 ? " field is" : " fields are") + " wrong: " +
-                  violations.front().field + " " + violations.front().description;
+  error.message = std::to_string(violations.size()) + (violations.size() == 1 ? " field is" : " fields are") + " wrong: " + violations.front().field + " " +
+                  violations.front().description;
   error.message_zh = "有 " + std::to_string(violations.size()) + " 项填写有误，请改正后再提交。";
   error.fields = std::move(violations);
   return error;

@@ -82,8 +82,8 @@ std::shared_ptr<const Snapshot> Snapshots::Active() const {
 
 Expected<std::shared_ptr<const Snapshot>> Snapshots::Load(const store::v1::ActiveHashes& hashes) const {
   auto active = Active();
-  if (active && active->hashes().directory_hash() == hashes.directory_hash() &&
-      active->hashes().policy_hash() == hashes.policy_hash() && active->hashes().calendar_hash() == hashes.calendar_hash()) {
+  if (active && active->hashes().directory_hash() == hashes.directory_hash() && active->hashes().policy_hash() == hashes.policy_hash() &&
+      active->hashes().calendar_hash() == hashes.calendar_hash()) {
     return active;
   }
   auto directory_blob = store_.Get(hashes.directory_hash());
@@ -95,8 +95,7 @@ Expected<std::shared_ptr<const Snapshot>> Snapshots::Load(const store::v1::Activ
   v1::Directory directory;
   v1::Policy policy;
   v1::Calendar calendar;
-  if (!directory.ParseFromString(*directory_blob) || !policy.ParseFromString(*policy_blob) ||
-      !calendar.ParseFromString(*calendar_blob)) {
+  if (!directory.ParseFromString(*directory_blob) || !policy.ParseFromString(*policy_blob) || !calendar.ParseFromString(*calendar_blob)) {
     return Fail(Code::kInternal, "BLOB_BROKEN", "A stored directory does not parse: restore the data directory from a copy.");
   }
   return Snapshot::Make(std::move(directory), std::move(policy), std::move(calendar), hashes);
@@ -111,9 +110,7 @@ void Snapshots::Reload() {
   active_ = *loaded;
 }
 
-Error NeedNotFound() {
-  return {Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt};
-}
+Error NeedNotFound() { return {Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt}; }
 
 int PageSize(int asked) { return asked <= 0 ? kUsualPage : std::min(asked, kLongestPage); }
 
@@ -141,7 +138,8 @@ Expected<Read> CheckRead(World& world, std::string_view name, std::string_view a
     if (!page) return std::unexpected(page.error());
     if (page->rows.empty()) return std::unexpected(NeedNotFound());
     if (page->rows.size() > 1) {
-      return Fail(Code::kFailedPrecondition, "NUMBER_NOT_UNIQUE", "Several needs have this number; use the name, needs/….", "该编号对应多件需求，请用完整名称查询。");
+      return Fail(Code::kFailedPrecondition, "NUMBER_NOT_UNIQUE", "Several needs have this number; use the name, needs/….",
+                  "该编号对应多件需求，请用完整名称查询。");
     }
     read.subject = rows::SubjectOf(page->rows[0].key);
     return read;
@@ -175,8 +173,8 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
   std::string event_id = EventIdFor(command.name, caller.actor.principal(), command.request_id, command.verb);
   std::string body_mac = world.secret.BodyMac(*command.request);
   command.request = nullptr;
-  auto running = std::make_shared<Running>(world, caller, std::move(command), std::move(event_id), std::move(body_mac),
-                                           world.snapshots.Active(), std::move(reply));
+  auto running =
+      std::make_shared<Running>(world, caller, std::move(command), std::move(event_id), std::move(body_mac), world.snapshots.Active(), std::move(reply));
   world.view.Get(running->command.name, std::nullopt, [running](Expected<std::shared_ptr<const NeedState>> found) {
     if (!found) return running->reply(std::unexpected(found.error()));
     const Caller& who = running->caller;
@@ -210,9 +208,8 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
   });
 }
 
-void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind,
-           const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
-           std::function<void(bool again_later)> done) {
+void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind, const std::string& principal,
+           std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make, std::function<void(bool again_later)> done) {
   Caller caller;
   caller.actor.set_principal(principal);
   caller.actor.set_role(v1::ROLE_SYSTEM);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -22,7 +22,7 @@ namespace gridloop {
 class Snapshots {
  public:
   explicit Snapshots(DirectoryStore& store);
-  std::shared_ptr<const Snapshot> Active() const;  // null if no directory is active
+  std::shared_ptr<const Snapshot> Active() const;                                               // null if no directory is active
   Expected<std::shared_ptr<const Snapshot>> Load(const store::v1::ActiveHashes& hashes) const;  // for replays
   DirectoryStore& store() { return store_; }
 
@@ -49,9 +49,9 @@ struct Command {
   std::string name;  // needs/…
   std::string request_id;
   std::string etag;
-  std::string verb;  // stable, part of the event id
+  std::string verb;                                    // stable, part of the event id
   const google::protobuf::Message* request = nullptr;  // for body_mac; only used before Execute returns
-  Event event;  // type, payload with its personal fields, occurred_at_us if said
+  Event event;                                         // type, payload with its personal fields, occurred_at_us if said
   // Runs on each head after authorisation and the life-cycle check: looks at object ids, fills what depends on
   // the state, adds clocks. `snapshot` is null if no directory is active. Pure.
   std::function<Expected<void>(const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& event)> decide;
@@ -61,7 +61,7 @@ struct Command {
 void CheckName(std::string_view name, std::vector<FieldViolation>* violations);
 void CheckRequestId(std::string_view request_id, std::vector<FieldViolation>* violations);
 void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters,
-               std::vector<FieldViolation>* violations);  // characters are code points; UTF-8 is checked
+               std::vector<FieldViolation>* violations);                           // characters are code points; UTF-8 is checked
 Expected<std::string> CheckObjectId(std::string_view field, std::string_view id);  // 26 characters to 16 bytes
 // One INVALID_ARGUMENT/INVALID_FIELDS with all violations, or nothing.
 std::optional<Error> Refuse(std::vector<FieldViolation> violations);
@@ -85,9 +85,8 @@ void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event);
 // A reaction of the software itself on a want or a deadline: event id is H(subject, head event id, kind). `make` runs on
 // each head and gives the event, or kAborted if the want is gone. `done` as a Reactor wants it: again_later unless the
 // event is in the log or the want has gone.
-void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind,
-           const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
-           std::function<void(bool again_later)> done);
+void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind, const std::string& principal,
+           std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make, std::function<void(bool again_later)> done);
 
 // A need as staff see it, by what the actor may see. Personal fields are never in it (GetNeed merges them).
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor);

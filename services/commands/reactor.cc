@@ -12,9 +12,7 @@ constexpr int kRowsAtATime = 64;
 constexpr auto kTryAgain = std::chrono::seconds(1);
 
 // Real time, also under a simulated clock: how long a machine rests is no matter of the needs' time.
-int64_t SteadyUs() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+int64_t SteadyUs() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -57,9 +55,8 @@ void Reactor::Run() {
     RowPage page;
     std::string after;
     do {
-      world_.view.Scan(options_.prefix, after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) {
-        page = scanned ? std::move(*scanned) : RowPage();
-      });
+      world_.view.Scan(options_.prefix, after, kRowsAtATime, std::nullopt,
+                       [&page](Expected<RowPage> scanned) { page = scanned ? std::move(*scanned) : RowPage(); });
       after = page.next_key;
       for (const Row& row : page.rows) {
         if (options_.timed) {

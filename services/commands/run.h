@@ -14,8 +14,8 @@ v1::ClockStart StartClock(const Snapshot* snapshot, v1::ClockKind kind, const Ne
                           v1::ClockKind chased = v1::CLOCK_KIND_UNSPECIFIED);
 
 template <class Request, class Response>
-void Run(World& world, const Caller& caller, const Request& request, std::string verb, Event event, std::vector<FieldViolation> violations,
-         Decision decide, Callback<Expected<Response>> reply) {
+void Run(World& world, const Caller& caller, const Request& request, std::string verb, Event event, std::vector<FieldViolation> violations, Decision decide,
+         Callback<Expected<Response>> reply) {
   CheckName(request.name(), &violations);
   CheckRequestId(request.request_id(), &violations);
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));

@@ -20,18 +20,10 @@ constexpr std::string_view kLastDay = "9999-99-99";
 constexpr int64_t kHolidayOutlookDays = 60;  // DOMAIN: before a holiday of three days or more …
 constexpr int64_t kLongHolidayDays = 3;
 
-std::string_view From(const v1::Validity& validity) {
-  return validity.from_date().empty() ? kFirstDay : std::string_view(validity.from_date());
-}
-std::string_view To(const v1::Validity& validity) {
-  return validity.to_date().empty() ? kLastDay : std::string_view(validity.to_date());
-}
-bool Holds(const v1::Validity& validity, std::string_view date) {
-  return From(validity) <= date && date <= To(validity);
-}
-bool Within(const v1::Validity& inner, const v1::Validity& outer) {
-  return From(outer) <= From(inner) && To(inner) <= To(outer);
-}
+std::string_view From(const v1::Validity& validity) { return validity.from_date().empty() ? kFirstDay : std::string_view(validity.from_date()); }
+std::string_view To(const v1::Validity& validity) { return validity.to_date().empty() ? kLastDay : std::string_view(validity.to_date()); }
+bool Holds(const v1::Validity& validity, std::string_view date) { return From(validity) <= date && date <= To(validity); }
+bool Within(const v1::Validity& inner, const v1::Validity& outer) { return From(outer) <= From(inner) && To(inner) <= To(outer); }
 std::string DaysText(const v1::Validity& validity) {
   if (validity.from_date().empty() && validity.to_date().empty()) return "always";
   if (validity.to_date().empty()) return fmt::format("from {}", validity.from_date());
@@ -63,8 +55,7 @@ const Row<Message>* Find(const Index<Message>& index, const std::string& key) {
 
 class Checker {
  public:
-  Checker(const Tables& tables, std::string_view today, Problems& problems)
-      : tables_(tables), today_(today), problems_(problems) {
+  Checker(const Tables& tables, std::string_view today, Problems& problems) : tables_(tables), today_(today), problems_(problems) {
     units_ = MakeIndex(tables.units, [](const v1::Unit& unit) { return unit.name(); });
     communities_ = MakeIndex(tables.communities, [](const v1::Community& community) { return community.code(); });
     institutions_ = MakeIndex(tables.institutions, [](const v1::Institution& row) { return row.id(); });
@@ -117,8 +108,7 @@ class Checker {
     std::string who;
   };
   void CheckOverlaps(std::string_view path, std::string_view column, const std::string& what, std::vector<Span> spans) {
-    std::stable_sort(spans.begin(), spans.end(),
-                     [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
+    std::stable_sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
     for (size_t index = 1, longest = 0; index < spans.size(); ++index) {
       const Span& before = spans[longest];
       const Span& here = spans[index];
@@ -126,8 +116,8 @@ class Checker {
         const Span& later = here.line >= before.line ? here : before;
         const Span& earlier = here.line >= before.line ? before : here;
         problems_.Error(std::string(path), later.line, std::string(column),
-                        fmt::format("{} has {} ({}) on the same days as {} ({}) in line {}", what, later.who,
-                                    DaysText(*later.validity), earlier.who, DaysText(*earlier.validity), earlier.line),
+                        fmt::format("{} has {} ({}) on the same days as {} ({}) in line {}", what, later.who, DaysText(*later.validity), earlier.who,
+                                    DaysText(*earlier.validity), earlier.line),
                         "Drop one line, or end the earlier one the day before the later one begins.");
       }
       if (To(*here.validity) > To(*before.validity)) longest = index;
@@ -141,8 +131,7 @@ class Checker {
       const v1::Unit& unit = row.value;
       if (unit.kind() == v1::UNIT_KIND_CENTER) {
         if (center != nullptr) {
-          problems_.Error("units.csv", row.line, "kind",
-                          fmt::format("a second centre; line {} has one already", center->line),
+          problems_.Error("units.csv", row.line, "kind", fmt::format("a second centre; line {} has one already", center->line),
                           "There is exactly one centre: give this unit another kind.");
         } else {
           center = &row;
@@ -154,8 +143,7 @@ class Checker {
       }
       if (unit.parent().empty()) {
         problems_.Error("units.csv", row.line, "parent", "is empty",
-                        unit.kind() == v1::UNIT_KIND_ROOM ? "Write the id of the room's station."
-                                                          : "Write the id of the unit above it.");
+                        unit.kind() == v1::UNIT_KIND_ROOM ? "Write the id of the room's station." : "Write the id of the unit above it.");
         continue;
       }
       const Row<v1::Unit>* parent = Find(units_, unit.parent());
@@ -166,22 +154,19 @@ class Checker {
       const v1::UnitKind above = parent->value.kind();
       const bool fits = unit.kind() == v1::UNIT_KIND_ROOM      ? above == v1::UNIT_KIND_STATION
                         : unit.kind() == v1::UNIT_KIND_STATION ? above == v1::UNIT_KIND_CENTER
-                                                               : above == v1::UNIT_KIND_STATION ||
-                                                                     above == v1::UNIT_KIND_CENTER;
+                                                               : above == v1::UNIT_KIND_STATION || above == v1::UNIT_KIND_CENTER;
       if (InCycle(unit)) {
-        problems_.Error("units.csv", row.line, "parent",
-                        fmt::format("\"{}\" is above itself: the parents run in a circle", Bare(unit.name())),
+        problems_.Error("units.csv", row.line, "parent", fmt::format("\"{}\" is above itself: the parents run in a circle", Bare(unit.name())),
                         "Let every chain of parents end at the centre.");
       } else if (!fits) {
-        problems_.Error("units.csv", row.line, "parent",
-                        fmt::format("\"{}\" has the wrong kind to be above this unit", Bare(unit.parent())),
+        problems_.Error("units.csv", row.line, "parent", fmt::format("\"{}\" has the wrong kind to be above this unit", Bare(unit.parent())),
                         "A room is under a station, a station under the centre, a special unit under either.");
       }
       if (!Within(unit.validity(), parent->value.validity())) {
-        problems_.Error("units.csv", row.line, "from_date",
-                        fmt::format("exists {}, but the unit above it, \"{}\", {}", DaysText(unit.validity()),
-                                    Bare(unit.parent()), DaysText(parent->value.validity())),
-                        "Make the dates meet: a unit cannot outlast the one above it.");
+        problems_.Error(
+            "units.csv", row.line, "from_date",
+            fmt::format("exists {}, but the unit above it, \"{}\", {}", DaysText(unit.validity()), Bare(unit.parent()), DaysText(parent->value.validity())),
+            "Make the dates meet: a unit cannot outlast the one above it.");
       }
     }
     if (center == nullptr) {
@@ -216,8 +201,7 @@ class Checker {
       const bool place = IsDigits(coverage.area(), 12) || IsDigits(coverage.area(), 15);
       if (place ? !AreaKnown(coverage.area()) : !Known(institutions_, "institutions.csv", coverage.area())) {
         problems_.Error("coverage.csv", row.line, "area",
-                        fmt::format("\"{}\" is neither a known community, nor a cell of one, nor an institution",
-                                    coverage.area()),
+                        fmt::format("\"{}\" is neither a known community, nor a cell of one, nor an institution", coverage.area()),
                         "Use a 12-digit code from communities.csv, 15 digits that begin with one, or an id from "
                         "institutions.csv.");
       }
@@ -225,19 +209,16 @@ class Checker {
         const bool special = unit->value.kind() == v1::UNIT_KIND_SPECIAL;
         if (special == place) {
           problems_.Error("coverage.csv", row.line, "unit",
-                          special ? "a special unit covers institutions, not communities or cells"
-                                  : "only a special unit covers an institution",
+                          special ? "a special unit covers institutions, not communities or cells" : "only a special unit covers an institution",
                           special ? "Name the room or station that covers it." : "Name a unit of kind special.");
         }
         if (!Within(coverage.validity(), unit->value.validity())) {
           problems_.Error("coverage.csv", row.line, "from_date",
-                          fmt::format("holds {}, but the unit exists {}", DaysText(coverage.validity()),
-                                      DaysText(unit->value.validity())),
+                          fmt::format("holds {}, but the unit exists {}", DaysText(coverage.validity()), DaysText(unit->value.validity())),
                           "Make the dates meet: no coverage outside the unit's days.");
         }
       }
-      by_area[coverage.area()].push_back(
-          {&coverage.validity(), row.line, fmt::format("\"{}\"", Bare(coverage.unit()))});
+      by_area[coverage.area()].push_back({&coverage.validity(), row.line, fmt::format("\"{}\"", Bare(coverage.unit()))});
     }
     for (auto& [area, spans] : by_area) CheckOverlaps("coverage.csv", "area", fmt::format("\"{}\"", area), spans);
     if (!tables_.Readable("coverage.csv")) return;
@@ -246,8 +227,7 @@ class Checker {
 
   // A gap today is an error; one in the future may yet be filled.
   void CheckGap(const Row<v1::Community>& row, std::vector<Span> spans) {
-    std::stable_sort(spans.begin(), spans.end(),
-                     [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
+    std::stable_sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
     std::string day(today_);  // the first day that is not known to be covered
     for (const Span& span : spans) {
       if (From(*span.validity) > day) break;
@@ -258,12 +238,10 @@ class Checker {
     const std::string code = row.value.code();
     if (day == today_) {
       problems_.Error("communities.csv", row.line, "community_code",
-                      spans.empty() ? fmt::format("no unit covers {}", code)
-                                    : fmt::format("no unit covers {} on {}", code, day),
+                      spans.empty() ? fmt::format("no unit covers {}", code) : fmt::format("no unit covers {} on {}", code, day),
                       "Add a line to coverage.csv: the community's room, or its station if it has none.");
     } else {
-      problems_.Warning("communities.csv", row.line, "community_code",
-                        fmt::format("no unit covers {} on {}", code, day),
+      problems_.Warning("communities.csv", row.line, "community_code", fmt::format("no unit covers {} on {}", code, day),
                         "Add the unit that follows to coverage.csv before that day.");
     }
   }
@@ -272,13 +250,11 @@ class Checker {
     std::unordered_map<std::string, std::vector<Span>> by_alias;
     for (const Row<v1::GridAlias>& row : tables_.grid_aliases) {
       if (!AreaKnown(row.value.grid_code())) {
-        problems_.Error("grid_aliases.csv", row.line, "grid_code",
-                        fmt::format("\"{}\" lies in no known community", row.value.grid_code()),
+        problems_.Error("grid_aliases.csv", row.line, "grid_code", fmt::format("\"{}\" lies in no known community", row.value.grid_code()),
                         "Its first 12 digits must be in communities.csv.");
       }
       if (communities_.contains(row.value.alias())) {
-        problems_.Error("grid_aliases.csv", row.line, "alias", "is the code of a community",
-                        "An alias must not hide a code of the directory itself.");
+        problems_.Error("grid_aliases.csv", row.line, "alias", "is the code of a community", "An alias must not hide a code of the directory itself.");
       }
       by_alias[row.value.alias()].push_back({&row.value.validity(), row.line, row.value.grid_code()});
     }
@@ -288,13 +264,11 @@ class Checker {
   void CheckInstitutions() {
     for (const Row<v1::Institution>& row : tables_.institutions) {
       if (!Known(communities_, "communities.csv", row.value.community())) {
-        problems_.Error("institutions.csv", row.line, "community",
-                        fmt::format("there is no community {}", row.value.community()),
+        problems_.Error("institutions.csv", row.line, "community", fmt::format("there is no community {}", row.value.community()),
                         "Use a code from communities.csv.");
       }
       if (IsDigits(row.value.id(), 12) || IsDigits(row.value.id(), 15)) {
-        problems_.Error("institutions.csv", row.line, "id", "looks like the code of a community or cell",
-                        "Give it an id with a letter.");
+        problems_.Error("institutions.csv", row.line, "id", "looks like the code of a community or cell", "Give it an id with a letter.");
       }
     }
   }
@@ -316,21 +290,18 @@ class Checker {
       if (const auto* organisation = Find(organisations_, worker.organisation());
           organisation != nullptr && !Within(worker.validity(), organisation->value.validity())) {
         problems_.Error("workers.csv", row.line, "from_date",
-                        fmt::format("is employed {}, but the organisation is there {}", DaysText(worker.validity()),
-                                    DaysText(organisation->value.validity())),
+                        fmt::format("is employed {}, but the organisation is there {}", DaysText(worker.validity()), DaysText(organisation->value.validity())),
                         "Make the dates meet, or name the organisation that takes over.");
       }
       if (worker.team().empty()) continue;
       const auto* team = Find(teams_, worker.team());
       if (team == nullptr) {
         if (tables_.Readable("teams.csv")) {
-          problems_.Error("workers.csv", row.line, "team", fmt::format("there is no team \"{}\"", worker.team()),
-                          "Use an id from teams.csv, or add it there.");
+          problems_.Error("workers.csv", row.line, "team", fmt::format("there is no team \"{}\"", worker.team()), "Use an id from teams.csv, or add it there.");
         }
       } else if (team->value.organisation() != worker.organisation()) {
         problems_.Error("workers.csv", row.line, "team",
-                        fmt::format("the team belongs to \"{}\", the worker to \"{}\"", team->value.organisation(),
-                                    worker.organisation()),
+                        fmt::format("the team belongs to \"{}\", the worker to \"{}\"", team->value.organisation(), worker.organisation()),
                         "Name a team of the worker's own organisation.");
       }
     }
@@ -347,14 +318,12 @@ class Checker {
       const Row<v1::Unit>* unit = Find(units_, post.unit());
       if (worker != nullptr && !Within(post.validity(), worker->value.validity())) {
         problems_.Error("posts.csv", row.line, "from_date",
-                        fmt::format("the post holds {}, but the worker is employed {}", DaysText(post.validity()),
-                                    DaysText(worker->value.validity())),
+                        fmt::format("the post holds {}, but the worker is employed {}", DaysText(post.validity()), DaysText(worker->value.validity())),
                         "Make the dates meet: no post outside the worker's employment.");
       }
       if (unit != nullptr && !Within(post.validity(), unit->value.validity())) {
         problems_.Error("posts.csv", row.line, "from_date",
-                        fmt::format("the post holds {}, but the unit exists {}", DaysText(post.validity()),
-                                    DaysText(unit->value.validity())),
+                        fmt::format("the post holds {}, but the unit exists {}", DaysText(post.validity()), DaysText(unit->value.validity())),
                         "Make the dates meet: no post outside the unit's days.");
       }
       by_post[row.value.worker + " " + post.unit()].push_back({&post.validity(), row.line, "a post"});
@@ -374,8 +343,7 @@ class Checker {
       if (!staffed.contains(unit.name())) {
         std::string message = fmt::format("\"{}\" has no worker on {}", Bare(unit.name()), CountingDay(unit));
         if (unit.kind() == v1::UNIT_KIND_ROOM) {
-          problems_.Warning("units.csv", row.line, "id", message + "; its station serves it",
-                            "Add a post to posts.csv, or leave it to the station.");
+          problems_.Warning("units.csv", row.line, "id", message + "; its station serves it", "Add a post to posts.csv, or leave it to the station.");
         } else {
           problems_.Error("units.csv", row.line, "id", std::move(message), "Add a post to posts.csv.");
         }
@@ -395,10 +363,8 @@ class Checker {
       CheckWorker("shifts.csv", row.line, "workers/" + row.value.worker);
       auto& earlier = by_day[fmt::format("{} {}", row.value.worker, row.value.shift.weekday())];
       for (const Row<ShiftRow>* other : earlier) {
-        if (row.value.shift.start_minute() < other->value.shift.end_minute() &&
-            other->value.shift.start_minute() < row.value.shift.end_minute()) {
-          problems_.Error("shifts.csv", row.line, "start",
-                          fmt::format("overlaps the worker's shift in line {}", other->line),
+        if (row.value.shift.start_minute() < other->value.shift.end_minute() && other->value.shift.start_minute() < row.value.shift.end_minute()) {
+          problems_.Error("shifts.csv", row.line, "start", fmt::format("overlaps the worker's shift in line {}", other->line),
                           "Join the two lines or make them apart.");
           break;
         }
@@ -418,21 +384,18 @@ class Checker {
       CheckUnit("duty.csv", row.line, "unit", duty.unit());
       const Row<v1::Unit>* unit = Find(units_, duty.unit());
       if (unit != nullptr && unit->value.kind() == v1::UNIT_KIND_SPECIAL) {
-        problems_.Error("duty.csv", row.line, "unit", "a special unit has no duty roster",
-                        "Rosters are for rooms, stations and the centre.");
+        problems_.Error("duty.csv", row.line, "unit", "a special unit has no duty roster", "Rosters are for rooms, stations and the centre.");
       }
       const Row<v1::Worker>* worker = CheckWorker("duty.csv", row.line, duty.worker());
       if (worker != nullptr && !Holds(worker->value.validity(), duty.date())) {
         problems_.Error("duty.csv", row.line, "date",
-                        fmt::format("on {} \"{}\" is not employed ({})", duty.date(), Bare(duty.worker()),
-                                    DaysText(worker->value.validity())),
+                        fmt::format("on {} \"{}\" is not employed ({})", duty.date(), Bare(duty.worker()), DaysText(worker->value.validity())),
                         "Put somebody else on duty.");
       }
       for (const Row<LeaveRow>* leave : leaves[duty.worker()]) {
         if (!Holds(leave->value.days, duty.date())) continue;
         problems_.Error("duty.csv", row.line, "date",
-                        fmt::format("on {} \"{}\" is on leave (leaves.csv line {})", duty.date(), Bare(duty.worker()),
-                                    leave->line),
+                        fmt::format("on {} \"{}\" is on leave (leaves.csv line {})", duty.date(), Bare(duty.worker()), leave->line),
                         "Put somebody else on duty.");
       }
     }
@@ -446,8 +409,7 @@ class Checker {
       const std::string year = row.value.date().substr(0, 4);
       if (year == fmt::format("{:04}", last_year)) dated = true;
       if (year > fmt::format("{:04}", last_year)) {
-        problems_.Error("calendar.csv", row.line, "date",
-                        fmt::format("{} is after the last dated year {}", row.value.date(), last_year),
+        problems_.Error("calendar.csv", row.line, "date", fmt::format("{} is after the last dated year {}", row.value.date(), last_year),
                         "Raise last_dated_year in policy.yaml once the year's notice is entered in full.");
       }
     }
@@ -456,9 +418,7 @@ class Checker {
                       "Enter that year's notice, or lower last_dated_year in policy.yaml.");
     }
     if (today_ >= fmt::format("{:04}-10-01", last_year)) {
-      problems_.Warning("calendar.csv", 0, "date",
-                        fmt::format("after {} only weekends are known: limits that reach further are provisional",
-                                    last_year),
+      problems_.Warning("calendar.csv", 0, "date", fmt::format("after {} only weekends are known: limits that reach further are provisional", last_year),
                         "Enter the next year's notice of holidays when it is out, and raise last_dated_year.");
     }
   }
@@ -499,8 +459,8 @@ class Checker {
         }
         if (empty.empty()) continue;
         problems_.Error("duty.csv", 0, "date",
-                        fmt::format("nobody is on duty at \"{}\" in the holiday {} to {}: {}", Bare(unit.name()),
-                                    DateFromDays(first), DateFromDays(day - 1), fmt::join(empty, ", ")),
+                        fmt::format("nobody is on duty at \"{}\" in the holiday {} to {}: {}", Bare(unit.name()), DateFromDays(first), DateFromDays(day - 1),
+                                    fmt::join(empty, ", ")),
                         "Add a line for each of these days.");
       }
     }
@@ -508,11 +468,9 @@ class Checker {
 
   void CheckWords() {
     if (!tables_.Readable("types.csv")) return;
-    const bool has_other = std::any_of(tables_.types.begin(), tables_.types.end(),
-                                       [](const auto& row) { return row.value.id() == "other"; });
+    const bool has_other = std::any_of(tables_.types.begin(), tables_.types.end(), [](const auto& row) { return row.value.id() == "other"; });
     if (!has_other) {
-      problems_.Error("types.csv", 0, "id", "there is no type \"other\"",
-                      "Add it: a report without a type is taken as other.");
+      problems_.Error("types.csv", 0, "id", "there is no type \"other\"", "Add it: a report without a type is taken as other.");
     }
   }
 
@@ -523,8 +481,7 @@ class Checker {
     const auto dangers = MakeIndex(tables_.dangers, [](const v1::Danger& row) { return row.id(); });
     for (const PolicyReference& reference : tables_.policy.references) {
       auto complain = [&](std::string_view noun, std::string_view table) {
-        problems_.Error("policy.yaml", reference.line, reference.key,
-                        fmt::format("there is no {} \"{}\"", noun, reference.value),
+        problems_.Error("policy.yaml", reference.line, reference.key, fmt::format("there is no {} \"{}\"", noun, reference.value),
                         fmt::format("Use one from {}, or add it there.", table));
       };
       const std::string& value = reference.value;
@@ -553,8 +510,7 @@ class Checker {
     for (int grade = v1::GRADE_ONE; grade <= v1::GRADE_FOUR; ++grade) {
       const auto& grades = tables_.policy.policy.grades();
       if (std::any_of(grades.begin(), grades.end(), [&](const v1::GradeRule& rule) { return rule.grade() == grade; })) continue;
-      problems_.Error("policy.yaml", tables_.policy.grades_line, "grades", fmt::format("grade {} is missing", grade),
-                      "Add it with its tier.");
+      problems_.Error("policy.yaml", tables_.policy.grades_line, "grades", fmt::format("grade {} is missing", grade), "Add it with its tier.");
     }
   }
 
@@ -575,13 +531,11 @@ class Checker {
         const auto& limits = tables_.policy.policy.limits();
         const bool found = std::any_of(limits.begin(), limits.end(), [&](const v1::LimitRule& rule) {
           return rule.kind() == kinds->value(k)->number() && rule.grades().empty() &&
-                 (rule.urgencies().empty() ||
-                  std::find(rule.urgencies().begin(), rule.urgencies().end(), urgency) != rule.urgencies().end());
+                 (rule.urgencies().empty() || std::find(rule.urgencies().begin(), rule.urgencies().end(), urgency) != rule.urgencies().end());
         });
         if (found) continue;
         problems_.Error("policy.yaml", tables_.policy.limits_line, "limits",
-                        fmt::format("there is no limit for clock {} at urgency {}",
-                                    word(kinds->value(k), std::string_view("CLOCK_KIND_").size()),
+                        fmt::format("there is no limit for clock {} at urgency {}", word(kinds->value(k), std::string_view("CLOCK_KIND_").size()),
                                     word(urgencies->value(u), std::string_view("URGENCY_").size())),
                         "Add one without grades: it holds for needs that are not graded.");
       }
@@ -601,8 +555,6 @@ class Checker {
 
 }  // namespace
 
-void CheckTables(const Tables& tables, std::string_view today, Problems& problems) {
-  Checker(tables, today, problems).Run();
-}
+void CheckTables(const Tables& tables, std::string_view today, Problems& problems) { Checker(tables, today, problems).Run(); }
 
 }  // namespace gridloop

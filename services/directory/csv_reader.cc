@@ -62,8 +62,7 @@ CsvContent ReadCsv(std::string_view bytes, size_t max_line_bytes) {
           line = opened;
           if (at == std::string_view::npos) at = bytes.size();
         } else if (at < bytes.size() && bytes[at] != ',' && bytes[at] != '\n' && bytes[at] != '\r') {
-          complain(line, "text follows the closing quote of a field",
-                   "Quote the whole field and double each quote inside it.");
+          complain(line, "text follows the closing quote of a field", "Quote the whole field and double each quote inside it.");
           while (at < bytes.size() && bytes[at] != ',' && bytes[at] != '\n') ++at;
         }
       } else {
@@ -77,8 +76,7 @@ CsvContent ReadCsv(std::string_view bytes, size_t max_line_bytes) {
         if (end > begin && bytes[end - 1] == '\r') --end;
         field = Trim(std::string(bytes.substr(begin, end - begin)));
         if (stray_quote) {
-          complain(line, "a quote stands inside a field that is not quoted",
-                   "Quote the whole field and double each quote inside it.");
+          complain(line, "a quote stands inside a field that is not quoted", "Quote the whole field and double each quote inside it.");
         }
       }
       row.fields.push_back(std::move(field));

@@ -28,8 +28,7 @@ constexpr size_t kMaxFileNameBytes = 64;  // of files that are sent; they come b
 
 std::string Sha256(const std::string& bytes) {
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()));
   return digest;
 }
 
@@ -47,8 +46,7 @@ std::string DeterministicBytes(const google::protobuf::Message& message) {
 // Moves the rows into the field, sorted by `key`; rows of equal keys stay in the table's order.
 template <class Message, class Field, class Key>
 void Fill(std::vector<Row<Message>>& rows, Field* field, Key key) {
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row<Message>& a, const Row<Message>& b) { return key(a.value) < key(b.value); });
+  std::stable_sort(rows.begin(), rows.end(), [&](const Row<Message>& a, const Row<Message>& b) { return key(a.value) < key(b.value); });
   for (Row<Message>& row : rows) *field->Add() = std::move(row.value);
 }
 
@@ -60,29 +58,22 @@ Loaded Build(Tables& tables) {
   std::unordered_map<std::string, v1::Worker*> workers;
   for (Row<v1::Worker>& row : tables.workers) workers.emplace(row.value.name().substr(sizeof("workers/") - 1), &row.value);
   std::stable_sort(tables.posts.begin(), tables.posts.end(), [](const auto& a, const auto& b) {
-    return std::tuple(a.value.post.unit(), a.value.post.validity().from_date()) <
-           std::tuple(b.value.post.unit(), b.value.post.validity().from_date());
+    return std::tuple(a.value.post.unit(), a.value.post.validity().from_date()) < std::tuple(b.value.post.unit(), b.value.post.validity().from_date());
   });
   for (Row<PostRow>& row : tables.posts) *workers.at(row.value.worker)->add_posts() = row.value.post;
   std::stable_sort(tables.shifts.begin(), tables.shifts.end(), [](const auto& a, const auto& b) {
-    return std::tuple(a.value.shift.weekday(), a.value.shift.start_minute()) <
-           std::tuple(b.value.shift.weekday(), b.value.shift.start_minute());
+    return std::tuple(a.value.shift.weekday(), a.value.shift.start_minute()) < std::tuple(b.value.shift.weekday(), b.value.shift.start_minute());
   });
   for (Row<ShiftRow>& row : tables.shifts) *workers.at(row.value.worker)->add_shifts() = row.value.shift;
   std::stable_sort(tables.leaves.begin(), tables.leaves.end(), [](const auto& a, const auto& b) {
-    return std::tuple(a.value.days.from_date(), a.value.days.to_date()) <
-           std::tuple(b.value.days.from_date(), b.value.days.to_date());
+    return std::tuple(a.value.days.from_date(), a.value.days.to_date()) < std::tuple(b.value.days.from_date(), b.value.days.to_date());
   });
   for (Row<LeaveRow>& row : tables.leaves) *workers.at(row.value.worker)->add_leaves() = row.value.days;
 
   Fill(tables.units, directory.mutable_units(), [](const v1::Unit& row) { return row.name(); });
   Fill(tables.communities, directory.mutable_communities(), [](const v1::Community& row) { return row.code(); });
-  Fill(tables.coverages, directory.mutable_coverages(), [](const v1::Coverage& row) {
-    return std::tuple(row.area(), row.validity().from_date());
-  });
-  Fill(tables.grid_aliases, directory.mutable_grid_aliases(), [](const v1::GridAlias& row) {
-    return std::tuple(row.alias(), row.validity().from_date());
-  });
+  Fill(tables.coverages, directory.mutable_coverages(), [](const v1::Coverage& row) { return std::tuple(row.area(), row.validity().from_date()); });
+  Fill(tables.grid_aliases, directory.mutable_grid_aliases(), [](const v1::GridAlias& row) { return std::tuple(row.alias(), row.validity().from_date()); });
   Fill(tables.institutions, directory.mutable_institutions(), [](const v1::Institution& row) { return row.id(); });
   Fill(tables.organisations, directory.mutable_organisations(), [](const v1::Organisation& row) { return row.id(); });
   Fill(tables.teams, directory.mutable_teams(), [](const v1::Team& row) { return row.id(); });
@@ -128,8 +119,7 @@ std::optional<std::string_view> TextOf(const std::string& path, std::string_view
     case Encoding::kUtf8:
       return check.text;
     case Encoding::kGb18030:
-      problems.Error(path, check.line, "", "is not UTF-8; it looks like GB18030 (GBK, ANSI), which spreadsheets save by default",
-                     how);
+      problems.Error(path, check.line, "", "is not UTF-8; it looks like GB18030 (GBK, ANSI), which spreadsheets save by default", how);
       return std::nullopt;
     case Encoding::kUtf16:
       problems.Error(path, check.line, "", "is UTF-16 (\"Unicode text\"), not UTF-8", how);
@@ -141,9 +131,7 @@ std::optional<std::string_view> TextOf(const std::string& path, std::string_view
   return std::nullopt;
 }
 
-bool LooksLikeTable(std::string_view name) {
-  return name.ends_with(".csv") || name.ends_with(".CSV") || name.ends_with(".yaml") || name.ends_with(".yml");
-}
+bool LooksLikeTable(std::string_view name) { return name.ends_with(".csv") || name.ends_with(".CSV") || name.ends_with(".yaml") || name.ends_with(".yml"); }
 
 std::string AllNames() {
   std::vector<std::string_view> names;
@@ -151,8 +139,7 @@ std::string AllNames() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-LoadResult Load(const std::map<std::string, std::string_view, std::less<>>& contents, std::string_view today,
-                Tables tables, Problems problems) {
+LoadResult Load(const std::map<std::string, std::string_view, std::less<>>& contents, std::string_view today, Tables tables, Problems problems) {
   LoadResult result;
   if (!IsDate(today)) {
     problems.Error("", 0, "today", "is not a date", "Give the local date as YYYY-MM-DD.");
@@ -222,8 +209,7 @@ LoadResult LoadFolder(const std::filesystem::path& folder, std::string_view toda
     std::error_code size_error;
     const auto size = std::filesystem::file_size(entries->path(), size_error);
     if (!size_error && size > kMaxTableBytes) {
-      problems.Error(name, 0, "", fmt::format("is larger than {} MiB", kMaxTableBytes / 1024 / 1024),
-                     "Drop what is not needed.");
+      problems.Error(name, 0, "", fmt::format("is larger than {} MiB", kMaxTableBytes / 1024 / 1024), "Drop what is not needed.");
       tables.unreadable.insert(name);
       continue;
     }
@@ -237,8 +223,7 @@ LoadResult LoadFolder(const std::filesystem::path& folder, std::string_view toda
     bytes.emplace(name, std::move(content));
   }
   if (error) {
-    problems.Error("", 0, "", fmt::format("cannot list the folder {}: {}", folder.string(), error.message()),
-                   "Try again; check the disk.");
+    problems.Error("", 0, "", fmt::format("cannot list the folder {}: {}", folder.string(), error.message()), "Try again; check the disk.");
   }
   std::map<std::string, std::string_view, std::less<>> contents;
   for (const auto& [name, content] : bytes) contents.emplace(name, content);

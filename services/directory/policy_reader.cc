@@ -25,10 +25,9 @@ class PolicyReader {
 
   void Read(const YAML::Node& root) {
     if (!Keys(root, "",
-              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "routing_rules",
-               "dispatch_modes", "limits", "grades", "room_accepts_directly", "escalation_levels"},
-              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "limits", "grades",
-               "escalation_levels"})) {
+              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "routing_rules", "dispatch_modes", "limits", "grades",
+               "room_accepts_directly", "escalation_levels"},
+              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "limits", "grades", "escalation_levels"})) {
       return;
     }
     table_.display_name = Text(root, "", "display_name");
@@ -50,13 +49,10 @@ class PolicyReader {
     problems_.Error(kPath, line, key, std::move(message), std::move(remedy));
   }
 
-  static std::string Join(const std::string& key, const std::string& name) {
-    return key.empty() ? name : key + "." + name;
-  }
+  static std::string Join(const std::string& key, const std::string& name) { return key.empty() ? name : key + "." + name; }
 
   // Is it a map with these keys only, each once, and all of the required ones?
-  bool Keys(const YAML::Node& node, const std::string& key, std::initializer_list<const char*> allowed,
-            std::initializer_list<const char*> required) {
+  bool Keys(const YAML::Node& node, const std::string& key, std::initializer_list<const char*> allowed, std::initializer_list<const char*> required) {
     if (!node.IsMap()) {
       Complain(LineOf(node), key, "is not a map of keys", "Write key: value, one a line.");
       return false;
@@ -65,8 +61,7 @@ class PolicyReader {
     for (const auto& entry : node) {
       const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "?";
       if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
-        Complain(LineOf(entry.first), Join(key, name), "there is no such key",
-                 fmt::format("The keys here are: {}.", fmt::join(allowed, ", ")));
+        Complain(LineOf(entry.first), Join(key, name), "there is no such key", fmt::format("The keys here are: {}.", fmt::join(allowed, ", ")));
       } else if (!seen.insert(name).second) {
         Complain(LineOf(entry.first), Join(key, name), "the key stands twice", "Keep one.");
       }
@@ -88,8 +83,7 @@ class PolicyReader {
   std::string Id(const YAML::Node& node, const std::string& key, const char* name) {
     std::string id = Text(node, key, name);
     if (id.empty() || IsId(id)) return id;
-    Complain(LineOf(node[name]), Join(key, name), fmt::format("\"{}\" is not an id", id),
-             "Use 1–32 characters of a–z, 0–9 and \"-\".");
+    Complain(LineOf(node[name]), Join(key, name), fmt::format("\"{}\" is not an id", id), "Use 1–32 characters of a–z, 0–9 and \"-\".");
     return {};
   }
 
@@ -122,8 +116,7 @@ class PolicyReader {
     const auto* descriptor = google::protobuf::GetEnumDescriptor<Enum>();
     const int number = value.IsScalar() ? EnumByWord(descriptor, value.Scalar()) : 0;
     if (number == 0) {
-      Complain(LineOf(value), key,
-               value.IsScalar() ? fmt::format("\"{}\" is not known", value.Scalar()) : "is not a word",
+      Complain(LineOf(value), key, value.IsScalar() ? fmt::format("\"{}\" is not known", value.Scalar()) : "is not a word",
                fmt::format("Use one of: {}.", EnumWords(descriptor)));
     }
     return static_cast<Enum>(number);
@@ -192,16 +185,14 @@ class PolicyReader {
   template <class Enum, class Field>
   void Words(const YAML::Node& node, const std::string& key, const char* name, Field* field) {
     Each(
-        node, name,
-        [&](const YAML::Node& item, const std::string& item_key) { field->Add(Word<Enum>(item, item_key)); }, key);
+        node, name, [&](const YAML::Node& item, const std::string& item_key) { field->Add(Word<Enum>(item, item_key)); }, key);
   }
 
   void ReadMatch(const YAML::Node& rule, const std::string& rule_key, v1::RuleMatch* match) {
     const YAML::Node node = rule["match"];
     if (!node) return;
     const std::string key = rule_key + ".match";
-    if (!Keys(node, key, {"categories", "types", "urgencies", "dangers", "sources", "area_prefixes", "has_institution"},
-              {})) {
+    if (!Keys(node, key, {"categories", "types", "urgencies", "dangers", "sources", "area_prefixes", "has_institution"}, {})) {
       return;
     }
     using Kind = PolicyReference::Kind;
@@ -274,14 +265,11 @@ class PolicyReader {
     const size_t space = text.find(' ');
     int amount = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + std::min(space, text.size()), amount);
-    const int unit = space == std::string::npos
-                         ? 0
-                         : EnumByWord(v1::LimitUnit_descriptor(), std::string_view(text).substr(space + 1));
+    const int unit = space == std::string::npos ? 0 : EnumByWord(v1::LimitUnit_descriptor(), std::string_view(text).substr(space + 1));
     if (error != std::errc{} || end != text.data() + space || amount < 1 || amount > 100000 || unit == 0) {
       if (node["limit"]) {
         Complain(LineOf(node["limit"]), key + ".limit", "is not a length of time",
-                 fmt::format("Write a number from 1 to 100000 and one of: {}; e.g. 8 working-hours.",
-                             EnumWords(v1::LimitUnit_descriptor())));
+                 fmt::format("Write a number from 1 to 100000 and one of: {}; e.g. 8 working-hours.", EnumWords(v1::LimitUnit_descriptor())));
       }
       return;
     }
@@ -305,8 +293,7 @@ class PolicyReader {
     rule->set_tier(Text(node, key, "tier"));
     const std::string& tier = rule->tier();
     if (!tier.empty() && tier != "remedial" && tier != "supportive" && tier != "preventive" && tier != "developmental") {
-      Complain(LineOf(node["tier"]), key + ".tier", fmt::format("\"{}\" is not known", tier),
-               "Use one of: remedial, supportive, preventive, developmental.");
+      Complain(LineOf(node["tier"]), key + ".tier", fmt::format("\"{}\" is not known", tier), "Use one of: remedial, supportive, preventive, developmental.");
     }
     rule->set_verified_by_center(Flag(node, key, "verified_by_center"));
   }

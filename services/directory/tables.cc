@@ -30,26 +30,32 @@ struct TableSpec {
 
 const std::vector<TableSpec>& Specs() {
   static const std::vector<TableSpec> specs = {
-      {"units.csv", true,
-       {{"id"}, {"display_name"}, {"kind"}, {"parent"}, {"phone", false}, {"address", false}, {"from_date", false},
-        {"to_date", false}}},
+      {"units.csv", true, {{"id"}, {"display_name"}, {"kind"}, {"parent"}, {"phone", false}, {"address", false}, {"from_date", false}, {"to_date", false}}},
       {"communities.csv", true, {{"community_code"}, {"community_name"}, {"town_code"}, {"town_name"}}},
       {"coverage.csv", true, {{"area"}, {"unit"}, {"from_date", false}, {"to_date", false}}},
       {"grid_aliases.csv", false, {{"alias"}, {"grid_code"}, {"from_date", false}, {"to_date", false}}},
       {"institutions.csv", false, {{"id"}, {"display_name"}, {"community"}}},
       {"organisations.csv", false, {{"id"}, {"display_name"}, {"from_date", false}, {"to_date", false}}},
       {"teams.csv", false, {{"id"}, {"organisation"}, {"display_name"}}},
-      {"workers.csv", true,
-       {{"id"}, {"display_name"}, {"organisation", false}, {"team", false}, {"certificate", false}, {"skills", false},
-        {"capacity", false}, {"from_date", false}, {"to_date", false}}},
+      {"workers.csv",
+       true,
+       {{"id"},
+        {"display_name"},
+        {"organisation", false},
+        {"team", false},
+        {"certificate", false},
+        {"skills", false},
+        {"capacity", false},
+        {"from_date", false},
+        {"to_date", false}}},
       {"posts.csv", true, {{"worker"}, {"unit"}, {"head", false}, {"from_date", false}, {"to_date", false}}},
       {"shifts.csv", false, {{"worker"}, {"weekday"}, {"start"}, {"end"}}},
       {"leaves.csv", false, {{"worker"}, {"from_date"}, {"to_date"}}},
       {"duty.csv", true, {{"unit"}, {"date"}, {"worker"}}},
       {"departments.csv", false, {{"id"}, {"display_name"}, {"phone", false}}},
-      {"categories.csv", true,
-       {{"id"}, {"display_name"}, {"temporary", false}, {"restricted", false}, {"withdrawal_barred", false},
-        {"skills", false}, {"recognition", false}}},
+      {"categories.csv",
+       true,
+       {{"id"}, {"display_name"}, {"temporary", false}, {"restricted", false}, {"withdrawal_barred", false}, {"skills", false}, {"recognition", false}}},
       {"types.csv", true, {{"id"}, {"display_name"}, {"skills", false}}},
       {"dangers.csv", true, {{"id"}, {"display_name"}, {"urgency"}, {"restricted", false}}},
       {"calendar.csv", true, {{"date"}, {"kind"}, {"display_name", false}, {"source"}}},
@@ -75,8 +81,7 @@ std::string Quote(std::string_view text) {
 // One row's cells by column name. A malformed cell is reported and reads as empty.
 class Cells {
  public:
-  Cells(std::string_view path, const std::unordered_map<std::string, size_t>& columns, const CsvRow& row,
-        Problems& problems)
+  Cells(std::string_view path, const std::unordered_map<std::string, size_t>& columns, const CsvRow& row, Problems& problems)
       : path_(path), columns_(columns), row_(row), problems_(problems) {}
 
   int line() const { return row_.line; }
@@ -109,8 +114,7 @@ class Cells {
   std::string OptionalId(std::string_view column, size_t max_length = 32) {
     std::string text = Raw(column);
     if (text.empty() || IsId(text, max_length)) return text;
-    Complain(column, fmt::format("{} is not an id", Quote(text)),
-             fmt::format("Use 1–{} characters of a–z, 0–9 and \"-\".", max_length));
+    Complain(column, fmt::format("{} is not an id", Quote(text)), fmt::format("Use 1–{} characters of a–z, 0–9 and \"-\".", max_length));
     usable_ = false;
     return {};
   }
@@ -128,8 +132,7 @@ class Cells {
     std::string text = Raw(column);
     if (IsDigits(text, length)) return text;
     Complain(column, fmt::format("{} is not a code of {} digits", Quote(text), length),
-             fmt::format("Write all {} digits. A spreadsheet must keep the column as text (a code like 3.2E+11 is lost).",
-                         length));
+             fmt::format("Write all {} digits. A spreadsheet must keep the column as text (a code like 3.2E+11 is lost).", length));
     usable_ = false;
     return {};
   }
@@ -138,8 +141,7 @@ class Cells {
     std::string text = Raw(column);
     if (text.empty() && !required) return text;
     if (IsDate(text)) return text;
-    Complain(column, text.empty() ? "is empty" : fmt::format("{} is not a date", Quote(text)),
-             "Write the day as YYYY-MM-DD, e.g. 2026-01-31.");
+    Complain(column, text.empty() ? "is empty" : fmt::format("{} is not a date", Quote(text)), "Write the day as YYYY-MM-DD, e.g. 2026-01-31.");
     if (required) usable_ = false;
     return {};
   }
@@ -147,10 +149,8 @@ class Cells {
   void Days(v1::Validity* validity, bool required = false) {
     validity->set_from_date(Date("from_date", required));
     validity->set_to_date(Date("to_date", required));
-    if (!validity->from_date().empty() && !validity->to_date().empty() &&
-        validity->from_date() > validity->to_date()) {
-      Complain("to_date",
-               fmt::format("ends on {}, before it begins on {}", validity->to_date(), validity->from_date()),
+    if (!validity->from_date().empty() && !validity->to_date().empty() && validity->from_date() > validity->to_date()) {
+      Complain("to_date", fmt::format("ends on {}, before it begins on {}", validity->to_date(), validity->from_date()),
                "Put the earlier day in from_date; both days are included.");
       validity->clear_to_date();
     }
@@ -191,8 +191,7 @@ class Cells {
     if (text.empty()) return text;
     const bool well_formed =
         text.size() >= 3 && text.size() <= 32 &&
-        std::all_of(text.begin(), text.end(),
-                    [](char c) { return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == ' ' || c == '(' || c == ')'; }) &&
+        std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == ' ' || c == '(' || c == ')'; }) &&
         std::count_if(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) >= 3;
     if (well_formed) return text;
     Complain(column, "is not a phone number", "Use 3–32 characters: digits, \"+\", \"-\", spaces, round brackets.");
@@ -237,8 +236,7 @@ class Cells {
   void Ids(std::string_view column, Field* field) {
     for (std::string& id : List(column)) {
       if (!IsId(id)) {
-        Complain(column, fmt::format("{} is not an id", Quote(id)),
-                 "Use ids of a–z, 0–9 and \"-\", separated by \"|\".");
+        Complain(column, fmt::format("{} is not an id", Quote(id)), "Use ids of a–z, 0–9 and \"-\", separated by \"|\".");
       } else if (std::find(field->begin(), field->end(), id) != field->end()) {
         Complain(column, fmt::format("{} stands twice", Quote(id)), "Keep one.");
       } else {
@@ -256,15 +254,13 @@ class Cells {
 };
 
 // Columns by name, or nothing if the header cannot be used.
-std::optional<std::unordered_map<std::string, size_t>> ReadHeader(const TableSpec& spec, const CsvRow& header,
-                                                                  Problems& problems) {
+std::optional<std::unordered_map<std::string, size_t>> ReadHeader(const TableSpec& spec, const CsvRow& header, Problems& problems) {
   const std::string path(spec.path);
   std::unordered_map<std::string, size_t> columns;
   bool good = true;
   for (size_t index = 0; index < header.fields.size(); ++index) {
     const std::string& name = header.fields[index];
-    const bool known = std::any_of(spec.columns.begin(), spec.columns.end(),
-                                   [&](const Column& column) { return column.name == name; });
+    const bool known = std::any_of(spec.columns.begin(), spec.columns.end(), [&](const Column& column) { return column.name == name; });
     if (!known) {
       problems.Error(path, header.line, name, fmt::format("there is no column {} in this table", Quote(name)),
                      fmt::format("The columns are {}, separated by \",\" (not \"，\" or \";\").", ColumnNames(spec)));
@@ -287,15 +283,13 @@ template <class Read>
 void ReadTable(std::string_view path, const Texts& texts, Tables& tables, Problems& problems, Read read) {
   const auto text = texts.find(path);
   if (text == texts.end() || !tables.Readable(path)) return;
-  const TableSpec& spec =
-      *std::find_if(Specs().begin(), Specs().end(), [&](const TableSpec& candidate) { return candidate.path == path; });
+  const TableSpec& spec = *std::find_if(Specs().begin(), Specs().end(), [&](const TableSpec& candidate) { return candidate.path == path; });
   CsvContent content = ReadCsv(text->second);
   for (CsvProblem& problem : content.problems) {
     problems.Error(std::string(path), problem.line, "", std::move(problem.message), std::move(problem.remedy));
   }
   if (content.rows.empty()) {
-    problems.Error(std::string(path), 1, "", "the table has no header",
-                   fmt::format("Begin it with the line {}", ColumnNames(spec)));
+    problems.Error(std::string(path), 1, "", "the table has no header", fmt::format("Begin it with the line {}", ColumnNames(spec)));
     tables.unreadable.emplace(path);
     return;
   }
@@ -308,8 +302,7 @@ void ReadTable(std::string_view path, const Texts& texts, Tables& tables, Proble
   for (size_t index = 1; index < content.rows.size(); ++index) {
     const CsvRow& row = content.rows[index];
     if (row.fields.size() != width) {
-      problems.Error(std::string(path), row.line, "",
-                     fmt::format("the line has {} fields, the header {}", row.fields.size(), width),
+      problems.Error(std::string(path), row.line, "", fmt::format("the line has {} fields, the header {}", row.fields.size(), width),
                      "Give every column a field, empty if need be; quote a field that holds a comma.");
       continue;
     }
@@ -443,10 +436,8 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     worker.set_organisation(cells.OptionalId("organisation"));
     worker.set_team(cells.OptionalId("team"));
     worker.set_certificate(cells.Raw("certificate"));
-    if (worker.certificate() != "" && worker.certificate() != "assistant" && worker.certificate() != "social-worker" &&
-        worker.certificate() != "senior") {
-      cells.Complain("certificate", fmt::format("{} is not known", Quote(worker.certificate())),
-                     "Use one of: assistant, social-worker, senior, or nothing.");
+    if (worker.certificate() != "" && worker.certificate() != "assistant" && worker.certificate() != "social-worker" && worker.certificate() != "senior") {
+      cells.Complain("certificate", fmt::format("{} is not known", Quote(worker.certificate())), "Use one of: assistant, social-worker, senior, or nothing.");
       worker.clear_certificate();
     }
     cells.Ids("skills", worker.mutable_skills());
@@ -564,9 +555,8 @@ std::string EnumWords(const google::protobuf::EnumDescriptor* descriptor) {
 }
 
 bool IsId(std::string_view text, size_t max_length) {
-  return !text.empty() && text.size() <= max_length && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  return !text.empty() && text.size() <= max_length &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 bool IsDigits(std::string_view text, size_t length) {
@@ -582,8 +572,8 @@ int ParseMinutes(std::string_view text) {
 }
 
 bool IsDate(std::string_view text) {
-  return text.size() == 10 && text[4] == '-' && text[7] == '-' && IsDigits(text.substr(0, 4), 4) &&
-         IsDigits(text.substr(5, 2), 2) && IsDigits(text.substr(8), 2) && DaysFromDate(text) != INT64_MIN;
+  return text.size() == 10 && text[4] == '-' && text[7] == '-' && IsDigits(text.substr(0, 4), 4) && IsDigits(text.substr(5, 2), 2) &&
+         IsDigits(text.substr(8), 2) && DaysFromDate(text) != INT64_MIN;
 }
 
 }  // namespace gridloop

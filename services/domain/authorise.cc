@@ -17,9 +17,7 @@ bool BeforeAcceptance(const store::v1::NeedState& state) {
   }
 }
 
-bool IsCentreStaff(const v1::Actor& actor) {
-  return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER;
-}
+bool IsCentreStaff(const v1::Actor& actor) { return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER; }
 
 bool OwnUnit(const v1::Actor& actor, const store::v1::NeedState& state) {
   if (actor.unit().empty()) return false;
@@ -40,24 +38,27 @@ bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
     if (alerted || worker == state.offer().worker()) return true;
   }
   if (IsCentreStaff(actor)) return actor.unit() == state.center() || state.center() == "center";
-  return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() &&
-         (actor.unit() == state.unit() || actor.unit() == state.station());
+  return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() && (actor.unit() == state.unit() || actor.unit() == state.station());
 }
 
 }  // namespace
 
 bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   switch (relation) {
-    case v1::RELATION_ANY: return true;
-    case v1::RELATION_OWN_REPORT: return !client.empty() && client == state.client();
-    case v1::RELATION_OWN_UNIT: return OwnUnit(actor, state);
-    case v1::RELATION_ASSIGNED: return Assigned(actor, state);
-    default: return false;
+    case v1::RELATION_ANY:
+      return true;
+    case v1::RELATION_OWN_REPORT:
+      return !client.empty() && client == state.client();
+    case v1::RELATION_OWN_UNIT:
+      return OwnUnit(actor, state);
+    case v1::RELATION_ASSIGNED:
+      return Assigned(actor, state);
+    default:
+      return false;
   }
 }
 
-Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client,
-                         const store::v1::NeedState& state) {
+Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   bool role_named = false;
   for (const auto& grant : access.grants()) {
     if (grant.role() != actor.role() || actor.role() == v1::ROLE_UNSPECIFIED) continue;
@@ -70,8 +71,8 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
   if (actor.role() == v1::ROLE_REPORTER_APP) {
     return Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need among this client's reports.", "没有找到这件需求。");
   }
-  return Fail(Code::kPermissionDenied, "NOT_YOUR_NEED",
-              "This need belongs to another unit or worker; ask its station or the centre.", "这件需求不属于您的单位或未指派给您。");
+  return Fail(Code::kPermissionDenied, "NOT_YOUR_NEED", "This need belongs to another unit or worker; ask its station or the centre.",
+              "这件需求不属于您的单位或未指派给您。");
 }
 
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }

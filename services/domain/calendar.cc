@@ -67,15 +67,11 @@ WorkCalendar::WorkCalendar(v1::Calendar calendar) : calendar_(std::move(calendar
 
 namespace {
 
-int64_t LocalUs(const v1::Calendar& calendar, int64_t at_us) {
-  return at_us + calendar.utc_offset_minutes() * kMinuteUs;
-}
+int64_t LocalUs(const v1::Calendar& calendar, int64_t at_us) { return at_us + calendar.utc_offset_minutes() * kMinuteUs; }
 
 }  // namespace
 
-std::string WorkCalendar::LocalDate(int64_t at_us) const {
-  return DateFromDays(FloorDiv(LocalUs(calendar_, at_us), kDayUs));
-}
+std::string WorkCalendar::LocalDate(int64_t at_us) const { return DateFromDays(FloorDiv(LocalUs(calendar_, at_us), kDayUs)); }
 
 int WorkCalendar::LocalMinute(int64_t at_us) const {
   int64_t local = LocalUs(calendar_, at_us);
@@ -87,9 +83,7 @@ int WorkCalendar::LocalWeekday(int64_t at_us) const {
   return static_cast<int>(((days + 3) % 7 + 7) % 7) + 1;  // 1970-01-01 was a Thursday
 }
 
-int64_t WorkCalendar::LocalMidnightUs(std::string_view date) const {
-  return DaysFromDate(date) * kDayUs - calendar_.utc_offset_minutes() * kMinuteUs;
-}
+int64_t WorkCalendar::LocalMidnightUs(std::string_view date) const { return DaysFromDate(date) * kDayUs - calendar_.utc_offset_minutes() * kMinuteUs; }
 
 bool WorkCalendar::IsWorkingDay(std::string_view date) const {
   if (auto found = dated_.find(std::string(date)); found != dated_.end()) return found->second == v1::DAY_KIND_WORKDAY;
@@ -100,9 +94,8 @@ bool WorkCalendar::IsWorkingDay(std::string_view date) const {
 bool WorkCalendar::IsOpen(int64_t at_us) const {
   if (!IsWorkingDay(LocalDate(at_us))) return false;
   int minute = LocalMinute(at_us);
-  return std::ranges::any_of(calendar_.opening_spans(), [minute](const v1::OpeningSpan& span) {
-    return minute >= span.start_minute() && minute < span.end_minute();
-  });
+  return std::ranges::any_of(calendar_.opening_spans(),
+                             [minute](const v1::OpeningSpan& span) { return minute >= span.start_minute() && minute < span.end_minute(); });
 }
 
 int64_t WorkCalendar::NextOpeningUs(int64_t at_us) const {
@@ -127,9 +120,15 @@ DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
     due.counted.push_back({start_us, due.due_us});
   };
   switch (limit.unit()) {
-    case v1::LIMIT_UNIT_NATURAL_MINUTES: natural(kMinuteUs); break;
-    case v1::LIMIT_UNIT_NATURAL_HOURS: natural(60 * kMinuteUs); break;
-    case v1::LIMIT_UNIT_NATURAL_DAYS: natural(kDayUs); break;
+    case v1::LIMIT_UNIT_NATURAL_MINUTES:
+      natural(kMinuteUs);
+      break;
+    case v1::LIMIT_UNIT_NATURAL_HOURS:
+      natural(60 * kMinuteUs);
+      break;
+    case v1::LIMIT_UNIT_NATURAL_DAYS:
+      natural(kDayUs);
+      break;
     case v1::LIMIT_UNIT_WORKING_HOURS:
     case v1::LIMIT_UNIT_WORKING_DAYS: {
       bool by_day = limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
@@ -159,13 +158,14 @@ DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
       }
       break;
     }
-    default: natural(60 * kMinuteUs); break;
+    default:
+      natural(60 * kMinuteUs);
+      break;
   }
   // Natural time knows no holidays, so nothing about it can change later.
   bool working = limit.unit() == v1::LIMIT_UNIT_WORKING_HOURS || limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
   std::string last_year = LocalDate(due.due_us).substr(0, 4);
-  due.provisional =
-      working && calendar_.last_dated_year() > 0 && last_year > std::to_string(calendar_.last_dated_year());
+  due.provisional = working && calendar_.last_dated_year() > 0 && last_year > std::to_string(calendar_.last_dated_year());
   return due;
 }
 

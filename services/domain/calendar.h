@@ -19,7 +19,7 @@ struct CountedSpan {
 
 struct DueTime {
   int64_t due_us = 0;
-  bool provisional = false;  // reaches beyond the last dated year
+  bool provisional = false;          // reaches beyond the last dated year
   std::vector<CountedSpan> counted;  // in order; at most 400, natural time is one span
 };
 
@@ -31,8 +31,8 @@ class WorkCalendar {
 
   const v1::Calendar& message() const { return calendar_; }
   std::string LocalDate(int64_t at_us) const;
-  int LocalMinute(int64_t at_us) const;   // minutes after local midnight
-  int LocalWeekday(int64_t at_us) const;  // 1 Monday … 7 Sunday
+  int LocalMinute(int64_t at_us) const;                  // minutes after local midnight
+  int LocalWeekday(int64_t at_us) const;                 // 1 Monday … 7 Sunday
   int64_t LocalMidnightUs(std::string_view date) const;  // of a well-formed date
   bool IsWorkingDay(std::string_view date) const;
   bool IsOpen(int64_t at_us) const;  // within an opening span of a working day

@@ -35,8 +35,8 @@ struct FieldViolation {
 // An error that a caller can act on. Never holds personal data.
 struct Error {
   Code code = Code::kInternal;
-  std::string reason;   // stable, UPPER_SNAKE, e.g. OFFER_NOT_OPEN; the domain is gridloop
-  std::string message;  // English, what is wrong and what to do next
+  std::string reason;      // stable, UPPER_SNAKE, e.g. OFFER_NOT_OPEN; the domain is gridloop
+  std::string message;     // English, what is wrong and what to do next
   std::string message_zh;  // Simplified Chinese, for whatever a grid worker may see; may be empty
   std::vector<FieldViolation> fields;
   std::vector<std::pair<std::string, std::string>> metadata;  // e.g. {"version", "7"}
@@ -47,8 +47,7 @@ template <class T>
 using Expected = std::expected<T, Error>;
 
 inline std::unexpected<Error> Fail(Code code, std::string reason, std::string message, std::string message_zh = {}) {
-  return std::unexpected<Error>(
-      Error{code, std::move(reason), std::move(message), std::move(message_zh), {}, {}, std::nullopt});
+  return std::unexpected<Error>(Error{code, std::move(reason), std::move(message), std::move(message_zh), {}, {}, std::nullopt});
 }
 
 }  // namespace gridloop

@@ -396,14 +396,14 @@ v1::ClockKind ChasedKind(const store::v1::RunningClock& clock) {
 }
 
 std::string_view VoidName(Void reason) {
-  static constexpr std::array<std::string_view, 11> kNames = {"",       "version", "chain",    "conflict", "life_cycle", "object",
-                                                              "clock",  "verifier", "barred",  "invariant", "payload"};
+  static constexpr std::array<std::string_view, 11> kNames = {"",      "version",  "chain",  "conflict",  "life_cycle", "object",
+                                                              "clock", "verifier", "barred", "invariant", "payload"};
   return kNames[static_cast<size_t>(reason)];
 }
 
 Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules) {
-  if (state.version() > 0 && event.type() == v1::EVENT_TYPE_SUBMITTED && event.version() == 1 &&
-      event.body_mac() != state.applied(0).body_mac() && event.event_id() == state.applied(0).event_id()) {
+  if (state.version() > 0 && event.type() == v1::EVENT_TYPE_SUBMITTED && event.version() == 1 && event.body_mac() != state.applied(0).body_mac() &&
+      event.event_id() == state.applied(0).event_id()) {
     if (!IsSecondDelivery(state, at.offset)) NoteConflict(state, at.offset, event.logged_at_us());
     return Void::kConflict;
   }

@@ -22,24 +22,24 @@ inline constexpr uint32_t kEventMagic = 0x31454C47;  // "GLE1" read as little-en
 
 // Why an event is void. Stable names stand in timelines.
 enum class Void {
-  kNone,          // applied
-  kVersion,       // not the subject's version + 1
-  kChain,         // prev_digest is not the head's
-  kConflict,      // a second body under the same need id; kept in the state's list
-  kLifeCycle,     // the table does not allow it in this stage
-  kObject,        // names an offer, closing or held decision that is not the open one
-  kClock,         // names a clock that does not run, or is logged before its due time
-  kVerifier,      // the verifier is an executor, co-worker or of an executing organisation
-  kBarred,        // withdrawal is barred, or a binding offer is declined
-  kInvariant,     // would leave an open need without an owner or a running clock
-  kPayload,       // payload and type disagree, or a required field is missing
+  kNone,       // applied
+  kVersion,    // not the subject's version + 1
+  kChain,      // prev_digest is not the head's
+  kConflict,   // a second body under the same need id; kept in the state's list
+  kLifeCycle,  // the table does not allow it in this stage
+  kObject,     // names an offer, closing or held decision that is not the open one
+  kClock,      // names a clock that does not run, or is logged before its due time
+  kVerifier,   // the verifier is an executor, co-worker or of an executing organisation
+  kBarred,     // withdrawal is barred, or a binding offer is declined
+  kInvariant,  // would leave an open need without an owner or a running clock
+  kPayload,    // payload and type disagree, or a required field is missing
 };
 std::string_view VoidName(Void reason);  // "version", "chain", …
 
 // A record of the log as a reader meets it.
 struct Located {
-  uint64_t offset = 0;         // in its partition
-  std::string_view digest;     // SHA-256 of the logged bytes, 32 bytes
+  uint64_t offset = 0;      // in its partition
+  std::string_view digest;  // SHA-256 of the logged bytes, 32 bytes
 };
 
 // Applies `event` to `state` or leaves it unchanged but for the lists of conflicts and voids. `state` is empty
@@ -70,8 +70,6 @@ struct Row {
 // All index rows of a state, sorted by key. Key formats: row_keys.h and docs/formats/rows.md.
 std::vector<Row> Rows(const NeedState& state);
 
-inline bool Ended(const NeedState& state) {
-  return state.stage() == v1::STAGE_CLOSED || state.stage() == v1::STAGE_WITHDRAWN;
-}
+inline bool Ended(const NeedState& state) { return state.stage() == v1::STAGE_CLOSED || state.stage() == v1::STAGE_WITHDRAWN; }
 
 }  // namespace gridloop

@@ -10,9 +10,8 @@ using namespace v1;  // the rows below read as words
 constexpr std::initializer_list<Stage> kBeforeAcceptance = {STAGE_SUBMITTED, STAGE_HELD, STAGE_DISPATCHED, STAGE_OFFERED};
 constexpr std::initializer_list<Stage> kWorking = {STAGE_ACCEPTED, STAGE_ASSIGNED,   STAGE_ASSESSED, STAGE_GRADED,
                                                    STAGE_PLANNED,  STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
-constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,       STAGE_DISPATCHED, STAGE_OFFERED,
-                                                STAGE_ACCEPTED,  STAGE_ASSIGNED,   STAGE_ASSESSED,   STAGE_GRADED,
-                                                STAGE_PLANNED,   STAGE_IN_SERVICE, STAGE_FOLLOW_UP,  STAGE_EVALUATED};
+constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,   STAGE_DISPATCHED, STAGE_OFFERED,    STAGE_ACCEPTED,  STAGE_ASSIGNED,
+                                                STAGE_ASSESSED,  STAGE_GRADED, STAGE_PLANNED,    STAGE_IN_SERVICE, STAGE_FOLLOW_UP, STAGE_EVALUATED};
 
 LifeCycle MakeStandard() {
   LifeCycle table;
@@ -69,35 +68,48 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> graded = {CLOCK_KIND_GRADING};
   static const std::vector<ClockKind> planned = {CLOCK_KIND_PLANNING};
   static const std::vector<ClockKind> served = {CLOCK_KIND_SERVICE};
-  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING,
-                                                   CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE};
+  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE};
   static const std::vector<ClockKind> verified = {CLOCK_KIND_VERIFICATION};
   // A recall stops the work, never the promises that run since the first dispatch.
-  static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING,  CLOCK_KIND_OFFER,   CLOCK_KIND_CENTER,
-                                                  CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
-                                                  CLOCK_KIND_SERVICE,  CLOCK_KIND_VERIFICATION};
-  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,  CLOCK_KIND_ACCEPTANCE,
-                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
+  static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING, CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,  CLOCK_KIND_ASSIGNMENT,
+                                                  CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE, CLOCK_KIND_VERIFICATION};
+  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,  CLOCK_KIND_ACCEPTANCE,
+                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
                                              CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE};
   switch (type) {
-    case EVENT_TYPE_DISPATCHED: return centre;
-    case EVENT_TYPE_HELD: return routing;
-    case EVENT_TYPE_OFFERED: return offered;
-    case EVENT_TYPE_OFFER_ACCEPTED: return accepted;
+    case EVENT_TYPE_DISPATCHED:
+      return centre;
+    case EVENT_TYPE_HELD:
+      return routing;
+    case EVENT_TYPE_OFFERED:
+      return offered;
+    case EVENT_TYPE_OFFER_ACCEPTED:
+      return accepted;
     case EVENT_TYPE_OFFER_DECLINED:
-    case EVENT_TYPE_OFFER_EXPIRED: return offer;
-    case EVENT_TYPE_WORKER_ASSIGNED: return assigned;
-    case EVENT_TYPE_ASSESSED: return assessed;
-    case EVENT_TYPE_GRADED: return graded;
-    case EVENT_TYPE_PLANNED: return planned;
+    case EVENT_TYPE_OFFER_EXPIRED:
+      return offer;
+    case EVENT_TYPE_WORKER_ASSIGNED:
+      return assigned;
+    case EVENT_TYPE_ASSESSED:
+      return assessed;
+    case EVENT_TYPE_GRADED:
+      return graded;
+    case EVENT_TYPE_PLANNED:
+      return planned;
     case EVENT_TYPE_SERVICE_RECORDED:
-    case EVENT_TYPE_FOLLOW_UP_RECORDED: return served;
-    case EVENT_TYPE_CLOSING_REQUESTED: return requested;
-    case EVENT_TYPE_CLOSING_VERIFIED: return verified;
-    case EVENT_TYPE_RECALLED: return recalled;
+    case EVENT_TYPE_FOLLOW_UP_RECORDED:
+      return served;
+    case EVENT_TYPE_CLOSING_REQUESTED:
+      return requested;
+    case EVENT_TYPE_CLOSING_VERIFIED:
+      return verified;
+    case EVENT_TYPE_RECALLED:
+      return recalled;
     case EVENT_TYPE_ANSWERED:
-    case EVENT_TYPE_WITHDRAWN: return all;
-    default: return none;
+    case EVENT_TYPE_WITHDRAWN:
+      return all;
+    default:
+      return none;
   }
 }
 

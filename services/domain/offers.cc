@@ -23,23 +23,20 @@ std::set<std::string> WantedSkills(const Snapshot& snapshot, const store::v1::Ne
 }
 
 bool OnLeave(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
-  return std::ranges::any_of(worker.leaves(),
-                             [&](const v1::Validity& leave) { return snapshot.IsValid(leave, at_us); });
+  return std::ranges::any_of(worker.leaves(), [&](const v1::Validity& leave) { return snapshot.IsValid(leave, at_us); });
 }
 
 bool HeadOf(const Snapshot& snapshot, const v1::Worker& worker, const std::string& unit, int64_t at_us) {
-  return std::ranges::any_of(worker.posts(), [&](const v1::Post& post) {
-    return post.head() && BareId(post.unit()) == unit && snapshot.IsValid(post.validity(), at_us);
-  });
+  return std::ranges::any_of(worker.posts(),
+                             [&](const v1::Post& post) { return post.head() && BareId(post.unit()) == unit && snapshot.IsValid(post.validity(), at_us); });
 }
 
 bool OnShift(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
   if (worker.shifts().empty()) return snapshot.calendar().IsOpen(at_us);
   int weekday = snapshot.calendar().LocalWeekday(at_us);
   int minute = snapshot.calendar().LocalMinute(at_us);
-  return std::ranges::any_of(worker.shifts(), [&](const v1::Shift& shift) {
-    return shift.weekday() == weekday && minute >= shift.start_minute() && minute < shift.end_minute();
-  });
+  return std::ranges::any_of(
+      worker.shifts(), [&](const v1::Shift& shift) { return shift.weekday() == weekday && minute >= shift.start_minute() && minute < shift.end_minute(); });
 }
 
 }  // namespace
@@ -93,8 +90,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     candidate.set_worker(worker->name());
     candidate.set_on_duty(duty || OnShift(snapshot, *worker, now_us));
     candidate.set_load(load(id));
-    candidate.set_matching_skills(static_cast<int>(
-        std::ranges::count_if(worker->skills(), [&](const std::string& skill) { return skills.contains(skill); })));
+    candidate.set_matching_skills(static_cast<int>(std::ranges::count_if(worker->skills(), [&](const std::string& skill) { return skills.contains(skill); })));
     if (OnLeave(snapshot, *worker, now_us)) {
       candidate.set_reason("on-leave");
     } else if (!duty && candidate.load() >= (worker->capacity() > 0 ? worker->capacity() : kUsualCapacity)) {
@@ -116,11 +112,11 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     } else if (entry.candidate.reason().empty()) {
       const auto& a = entry.candidate;
       const auto& b = best->candidate;
-      entry.candidate.set_reason(!std::get<0>(best->rank)                       ? "self-found"
-                                 : a.on_duty() != b.on_duty()                   ? "off-duty"
-                                 : a.matching_skills() != b.matching_skills()   ? "fewer-skills"
-                                 : a.load() != b.load()                         ? "more-load"
-                                                                                : "tie-by-id");
+      entry.candidate.set_reason(!std::get<0>(best->rank)                     ? "self-found"
+                                 : a.on_duty() != b.on_duty()                 ? "off-duty"
+                                 : a.matching_skills() != b.matching_skills() ? "fewer-skills"
+                                 : a.load() != b.load()                       ? "more-load"
+                                                                              : "tie-by-id");
     }
     *receipt.add_candidates() = entry.candidate;
   }

@@ -35,9 +35,8 @@ bool Matches(const v1::RuleMatch& match, const v1::RoutingInputs& inputs, const 
   if (!AnyOf(match.dangers(), inputs.dangers())) return false;
   if (!OneOf(match.sources(), static_cast<int>(inputs.source()))) return false;
   if (match.has_institution() && inputs.institution().empty()) return false;
-  return match.area_prefixes().empty() || std::ranges::any_of(match.area_prefixes(), [&](const std::string& prefix) {
-           return !community.empty() && community.starts_with(prefix);
-         });
+  return match.area_prefixes().empty() ||
+         std::ranges::any_of(match.area_prefixes(), [&](const std::string& prefix) { return !community.empty() && community.starts_with(prefix); });
 }
 
 // The station that a unit is or lies under; empty under the centre, which holds needs but is not offered them.
@@ -87,9 +86,7 @@ class Decision {
     return chosen;
   }
 
-  bool IsExcluded(const std::string& unit) const {
-    return std::ranges::find(inputs_.excluded_units(), "units/" + unit) != inputs_.excluded_units().end();
-  }
+  bool IsExcluded(const std::string& unit) const { return std::ranges::find(inputs_.excluded_units(), "units/" + unit) != inputs_.excluded_units().end(); }
   bool excluded() const { return excluded_; }
   int64_t at_us() const { return at_us_; }
 
@@ -149,8 +146,7 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
   receipt.set_mode(v1::DISPATCH_MODE_AUTO);
   receipt.set_mode_rule("default");
   if (inputs.address_only()) {
-    receipt.set_held_reason(inputs.bounces() >= kBouncesForTheCentre ? v1::HELD_REASON_SECOND_BOUNCE
-                                                                     : v1::HELD_REASON_LOCATION_TOO_VAGUE);
+    receipt.set_held_reason(inputs.bounces() >= kBouncesForTheCentre ? v1::HELD_REASON_SECOND_BOUNCE : v1::HELD_REASON_LOCATION_TOO_VAGUE);
     return receipt;
   }
   Decision decision(snapshot, inputs, &receipt);
@@ -169,13 +165,20 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
     if (!Matches(rule.match(), inputs, community)) continue;
     bool chosen = false;
     switch (rule.target()) {
-      case v1::RULE_TARGET_UNIT: chosen = decision.Look(BareId(rule.unit()), "rule"); break;
+      case v1::RULE_TARGET_UNIT:
+        chosen = decision.Look(BareId(rule.unit()), "rule");
+        break;
       case v1::RULE_TARGET_STATION:
         chosen = decision.Look(CoveringStation(snapshot, areas, decision.at_us()), "rule");
         break;
-      case v1::RULE_TARGET_INSTITUTION: chosen = decision.LookAtCoverage(areas.institution, "rule"); break;
-      case v1::RULE_TARGET_CENTER: to_centre = true; break;
-      default: break;
+      case v1::RULE_TARGET_INSTITUTION:
+        chosen = decision.LookAtCoverage(areas.institution, "rule");
+        break;
+      case v1::RULE_TARGET_CENTER:
+        to_centre = true;
+        break;
+      default:
+        break;
     }
     if (chosen || to_centre) {
       receipt.set_rule(rule.id());

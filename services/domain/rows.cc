@@ -30,18 +30,14 @@ std::string WantPrefix(char want) { return std::string("w") + want; }
 std::string WorkerPrefix(std::string_view worker) { return "k" + std::string(worker) + kZero; }
 std::string HeldPrefix() { return "h"; }
 std::string ClientPrefix(std::string_view client) { return "r" + std::string(client) + kZero; }
-std::string ReporterPrefix(std::string_view client, std::string_view reporter_ref16) {
-  return ClientPrefix(client) + std::string(reporter_ref16);
-}
+std::string ReporterPrefix(std::string_view client, std::string_view reporter_ref16) { return ClientPrefix(client) + std::string(reporter_ref16); }
 std::string PlacePrefix(std::string_view place) { return "g" + std::string(place) + kZero; }
 std::string NumberPrefix(std::string_view number) { return "n" + std::string(number) + kZero; }
 std::string ClientChangePrefix(std::string_view client) { return "a" + std::string(client) + kZero; }
 std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
 std::string ConflictPrefix() { return "x"; }
 
-std::string_view SubjectOf(std::string_view key) {
-  return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes);
-}
+std::string_view SubjectOf(std::string_view key) { return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes); }
 
 uint64_t NumberBeforeSubject(std::string_view key) {
   return key.size() < kSubjectBytes + 8 ? 0 : ParseBigEndian(key.substr(key.size() - kSubjectBytes - 8, 8));
@@ -73,8 +69,7 @@ std::vector<Row> Rows(const NeedState& state) {
   const std::string& subject = state.subject();
   auto add = [&all](std::string key) { all.push_back({std::move(key), {}}); };
   std::string head = rows::BigEndian(state.head_offset());
-  add(rows::ReporterPrefix(state.client(), state.reporter_ref()) +
-      rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+  add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
   add(rows::NumberPrefix(state.number()) + subject);
   add(rows::ClientChangePrefix(state.client()) + head + subject);
   for (const auto& box : state.boxes_seen()) add(rows::BoxChangePrefix(box) + head + subject);

@@ -24,8 +24,7 @@ std::string BareId(std::string_view name) {
   return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
 }
 
-std::shared_ptr<const Snapshot> Snapshot::Make(v1::Directory directory, v1::Policy policy, v1::Calendar calendar,
-                                               store::v1::ActiveHashes hashes) {
+std::shared_ptr<const Snapshot> Snapshot::Make(v1::Directory directory, v1::Policy policy, v1::Calendar calendar, store::v1::ActiveHashes hashes) {
   std::shared_ptr<Snapshot> made(new Snapshot());
   made->directory_ = std::move(directory);
   made->policy_ = std::move(policy);
@@ -58,9 +57,7 @@ const v1::Worker* Snapshot::FindWorker(std::string_view id) const {
 const v1::Category* Snapshot::FindCategory(std::string_view id) const { return FindById(directory_.categories(), id); }
 const v1::NeedType* Snapshot::FindType(std::string_view id) const { return FindById(directory_.types(), id); }
 const v1::Danger* Snapshot::FindDanger(std::string_view id) const { return FindById(directory_.dangers(), id); }
-const v1::Institution* Snapshot::FindInstitution(std::string_view id) const {
-  return FindById(directory_.institutions(), id);
-}
+const v1::Institution* Snapshot::FindInstitution(std::string_view id) const { return FindById(directory_.institutions(), id); }
 
 std::string Snapshot::StationOf(std::string_view unit) const {
   const v1::Unit* found = FindUnit(unit);
@@ -73,8 +70,7 @@ std::string Snapshot::StationOf(std::string_view unit) const {
 bool Snapshot::IsValid(const v1::Validity& validity, int64_t at_us) const {
   if (validity.from_date().empty() && validity.to_date().empty()) return true;
   std::string date = calendar_.LocalDate(at_us);
-  return (validity.from_date().empty() || validity.from_date() <= date) &&
-         (validity.to_date().empty() || date <= validity.to_date());
+  return (validity.from_date().empty() || validity.from_date() <= date) && (validity.to_date().empty() || date <= validity.to_date());
 }
 
 std::vector<const v1::Worker*> Snapshot::WorkersAt(std::string_view unit, int64_t at_us) const {
@@ -82,9 +78,8 @@ std::vector<const v1::Worker*> Snapshot::WorkersAt(std::string_view unit, int64_
   auto found = workers_by_unit_.find(std::string(unit));
   if (found == workers_by_unit_.end()) return at;
   for (const v1::Worker* worker : found->second) {
-    bool posted = IsValid(worker->validity(), at_us) && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
-                    return BareId(post.unit()) == unit && IsValid(post.validity(), at_us);
-                  });
+    bool posted = IsValid(worker->validity(), at_us) &&
+                  std::ranges::any_of(worker->posts(), [&](const v1::Post& post) { return BareId(post.unit()) == unit && IsValid(post.validity(), at_us); });
     if (posted) at.push_back(worker);
   }
   return at;
@@ -115,8 +110,7 @@ std::vector<const v1::Worker*> Snapshot::OnDutyRoster(std::string_view unit, int
 std::vector<const v1::Coverage*> Snapshot::CoverageOf(std::string_view area, int64_t at_us) const {
   std::vector<const v1::Coverage*> valid;
   if (auto found = coverage_.find(std::string(area)); found != coverage_.end()) {
-    std::ranges::copy_if(found->second, std::back_inserter(valid),
-                         [&](const v1::Coverage* coverage) { return IsValid(coverage->validity(), at_us); });
+    std::ranges::copy_if(found->second, std::back_inserter(valid), [&](const v1::Coverage* coverage) { return IsValid(coverage->validity(), at_us); });
   }
   return valid;
 }
@@ -134,14 +128,12 @@ std::string Snapshot::CommunityOf(std::string_view grid_code, int64_t at_us) con
   std::string code = ResolveGridCode(grid_code, at_us).substr(0, 12);
   if (code.size() != 12) return {};
   const auto& communities = directory_.communities();
-  auto found = std::lower_bound(
-      communities.begin(), communities.end(), code,
-      [](const v1::Community& community, const std::string& wanted) { return community.code() < wanted; });
+  auto found = std::lower_bound(communities.begin(), communities.end(), code,
+                                [](const v1::Community& community, const std::string& wanted) { return community.code() < wanted; });
   return found != communities.end() && found->code() == code ? code : std::string();
 }
 
-v1::ClockStart Snapshot::StartClock(v1::ClockKind kind, v1::Urgency urgency, v1::Grade grade, int64_t start_us,
-                                    v1::ClockKind chased) const {
+v1::ClockStart Snapshot::StartClock(v1::ClockKind kind, v1::Urgency urgency, v1::Grade grade, int64_t start_us, v1::ClockKind chased) const {
   v1::ClockStart start;
   start.set_kind(kind);
   start.set_chased(chased);
@@ -149,8 +141,7 @@ v1::ClockStart Snapshot::StartClock(v1::ClockKind kind, v1::Urgency urgency, v1:
   start.mutable_limit()->set_amount(24);
   start.mutable_limit()->set_unit(v1::LIMIT_UNIT_NATURAL_HOURS);
   for (const auto& rule : policy_.limits()) {
-    bool urgency_fits =
-        rule.urgencies().empty() || std::ranges::find(rule.urgencies(), urgency) != rule.urgencies().end();
+    bool urgency_fits = rule.urgencies().empty() || std::ranges::find(rule.urgencies(), urgency) != rule.urgencies().end();
     bool grade_fits = rule.grades().empty() || std::ranges::find(rule.grades(), grade) != rule.grades().end();
     if (rule.kind() != kind || !urgency_fits || !grade_fits) continue;
     start.set_rule(rule.id());

@@ -22,8 +22,7 @@ std::string BareId(std::string_view name);
 class Snapshot {
  public:
   // Takes checked messages; `hashes` name their blobs.
-  static std::shared_ptr<const Snapshot> Make(v1::Directory directory, v1::Policy policy, v1::Calendar calendar,
-                                              store::v1::ActiveHashes hashes);
+  static std::shared_ptr<const Snapshot> Make(v1::Directory directory, v1::Policy policy, v1::Calendar calendar, store::v1::ActiveHashes hashes);
 
   const v1::Directory& directory() const { return directory_; }
   const v1::Policy& policy() const { return policy_; }

@@ -20,30 +20,42 @@ constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call
 v1::ReporterStage Word(const NeedState& state) {
   switch (state.stage()) {
     case v1::STAGE_SUBMITTED:
-    case v1::STAGE_HELD: return v1::REPORTER_STAGE_RECEIVED;
+    case v1::STAGE_HELD:
+      return v1::REPORTER_STAGE_RECEIVED;
     case v1::STAGE_DISPATCHED:
-    case v1::STAGE_OFFERED: return v1::REPORTER_STAGE_DISPATCHED;
+    case v1::STAGE_OFFERED:
+      return v1::REPORTER_STAGE_DISPATCHED;
     case v1::STAGE_CLOSED:
-    case v1::STAGE_WITHDRAWN: return v1::REPORTER_STAGE_DONE;
-    default: return v1::REPORTER_STAGE_IN_SERVICE;
+    case v1::STAGE_WITHDRAWN:
+      return v1::REPORTER_STAGE_DONE;
+    default:
+      return v1::REPORTER_STAGE_IN_SERVICE;
   }
 }
 
 const char* WordText(v1::ReporterStage stage) {
   switch (stage) {
-    case v1::REPORTER_STAGE_RECEIVED: return "已受理";
-    case v1::REPORTER_STAGE_DISPATCHED: return "已派单";
-    case v1::REPORTER_STAGE_IN_SERVICE: return "服务中";
-    default: return "已办结";
+    case v1::REPORTER_STAGE_RECEIVED:
+      return "已受理";
+    case v1::REPORTER_STAGE_DISPATCHED:
+      return "已派单";
+    case v1::REPORTER_STAGE_IN_SERVICE:
+      return "服务中";
+    default:
+      return "已办结";
   }
 }
 
 const char* NextStepText(v1::ReporterStage stage) {
   switch (stage) {
-    case v1::REPORTER_STAGE_RECEIVED: return kNextStep;
-    case v1::REPORTER_STAGE_DISPATCHED: return "已派给社工站，等待接单。";
-    case v1::REPORTER_STAGE_IN_SERVICE: return "社工正在跟进。";
-    default: return "本件已办结。";
+    case v1::REPORTER_STAGE_RECEIVED:
+      return kNextStep;
+    case v1::REPORTER_STAGE_DISPATCHED:
+      return "已派给社工站，等待接单。";
+    case v1::REPORTER_STAGE_IN_SERVICE:
+      return "社工正在跟进。";
+    default:
+      return "本件已办结。";
   }
 }
 
@@ -217,14 +229,15 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
   std::string query = "WatchNeeds " + caller.client;
   auto after = world_.secret.ParsePageToken(query, request.resume_token());
   if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this watch; start again without one"}}));
-  Follow<v1::WatchNeedsResponse>(world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
-                                 [this, query](const NeedState& state, bool, const std::string& key) -> std::optional<v1::WatchNeedsResponse> {
-                                   v1::WatchNeedsResponse change;
-                                   *change.mutable_need() = View(state);
-                                   change.set_resume_token(world_.secret.PageToken(query, key));
-                                   return change;
-                                 },
-                                 sink);
+  Follow<v1::WatchNeedsResponse>(
+      world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
+      [this, query](const NeedState& state, bool, const std::string& key) -> std::optional<v1::WatchNeedsResponse> {
+        v1::WatchNeedsResponse change;
+        *change.mutable_need() = View(state);
+        change.set_resume_token(world_.secret.PageToken(query, key));
+        return change;
+      },
+      sink);
 }
 
 void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply) {
@@ -235,7 +248,8 @@ void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& r
   event.mutable_withdrawn()->set_reason(request.reason());
   auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
     if (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS) {
-      return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.", "危机或涉未成年人的需求不能撤销，请电话联系。");
+      return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
+                  "危机或涉未成年人的需求不能撤销，请电话联系。");
     }
     return {};
   };

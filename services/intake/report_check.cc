@@ -59,8 +59,10 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
       }
     }
   };
-  ids("report.categories", report.categories(), [&](const std::string& id) { return snapshot->FindCategory(id) != nullptr; }, "categories");
-  ids("report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->FindDanger(id) != nullptr; }, "dangers");
+  ids(
+      "report.categories", report.categories(), [&](const std::string& id) { return snapshot->FindCategory(id) != nullptr; }, "categories");
+  ids(
+      "report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->FindDanger(id) != nullptr; }, "dangers");
   if (snapshot != nullptr && !report.type().empty() && snapshot->FindType(report.type()) == nullptr) {
     wrong("report.type", "is not in the directory; ListCategories gives the types");
   }

@@ -22,9 +22,7 @@ struct Position {
   uint64_t offset = 0;
   auto operator<=>(const Position&) const = default;
 };
-inline std::string ToText(Position position) {
-  return std::to_string(position.partition) + "-" + std::to_string(position.offset);
-}
+inline std::string ToText(Position position) { return std::to_string(position.partition) + "-" + std::to_string(position.offset); }
 inline std::optional<Position> ParsePosition(std::string_view text) {
   Position position;
   const char* end = text.data() + text.size();
@@ -44,11 +42,11 @@ struct Record {
 
 // What became of a decision.
 struct Verdict {
-  Position position;           // of the event that decided
-  std::string event_id;        // 16 bytes
-  bool replayed = false;       // the same id and body had succeeded before
+  Position position;                       // of the event that decided
+  std::string event_id;                    // 16 bytes
+  bool replayed = false;                   // the same id and body had succeeded before
   std::shared_ptr<const NeedState> state;  // at or past that event
-  uint64_t version = 0;        // of the event
+  uint64_t version = 0;                    // of the event
 };
 
 template <class T>
@@ -78,8 +76,7 @@ class Ledger {
   // kAlreadyExists/REQUEST_ID_REUSED), compares `etag` (a version in decimal) if given (kAborted/ETAG_MISMATCH with
   // metadata version), runs decide, appends durably and reports. Past `deadline_us` (wall clock of the
   // ledger's Clock; 0 is none) before it ran: kDeadlineExceeded. A subject that does not exist: kNotFound/NEED_NOT_FOUND.
-  virtual void Decide(std::string subject, std::string event_id, std::string body_mac,
-                      std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
+  virtual void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
                       Callback<Expected<Verdict>> done) = 0;
 
   // Records from `from` on, in order, at least once, in batches; then new ones as they come. Bounded: a slow

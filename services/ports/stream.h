@@ -34,9 +34,7 @@ class Sink {
   explicit Sink(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
-  ~Sink() {
-    stream_->Finish(Error{Code::kInternal, "HANDLER_GAVE_UP", "The stream ended without a reason; open it again.", {}, {}, {}, std::nullopt});
-  }
+  ~Sink() { stream_->Finish(Error{Code::kInternal, "HANDLER_GAVE_UP", "The stream ended without a reason; open it again.", {}, {}, {}, std::nullopt}); }
   // False: the stream is over, or so much waits for a slow reader that this message was not taken; then OnReady's
   // callback says when to go on.
   bool Write(const Response& response) { return stream_->Write(response); }
@@ -59,9 +57,7 @@ class Conversation : public Sink<Response> {
  public:
   using Sink<Response>::Sink;
   void OnMessage(std::function<void(const Request&)> message) {
-    this->stream_->OnMessage([message = std::move(message)](const google::protobuf::Message& request) {
-      message(static_cast<const Request&>(request));
-    });
+    this->stream_->OnMessage([message = std::move(message)](const google::protobuf::Message& request) { message(static_cast<const Request&>(request)); });
   }
   // Called once when the caller sends no more and every message is answered or skipped; mostly the place to Finish.
   void OnHalfClose(std::function<void()> half_close) { this->stream_->OnHalfClose(std::move(half_close)); }

@@ -27,11 +27,9 @@ class View {
  public:
   virtual ~View() = default;
   // A state that does not exist is kNotFound/NEED_NOT_FOUND.
-  virtual void Get(std::string_view subject, std::optional<Position> at_least,
-                   Callback<Expected<std::shared_ptr<const NeedState>>> done) = 0;
+  virtual void Get(std::string_view subject, std::optional<Position> at_least, Callback<Expected<std::shared_ptr<const NeedState>>> done) = 0;
   // Rows whose key starts with `prefix` and is greater than `after`, at most `limit` (1–1000).
-  virtual void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least,
-                    Callback<Expected<RowPage>> done) = 0;
+  virtual void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least, Callback<Expected<RowPage>> done) = 0;
   // How many rows start with `prefix`, counting at most `limit`.
   virtual int Count(std::string_view prefix, int limit) = 0;
   // Calls `wake` (from a thread of the view; must not block) when a row under `prefix` appeared or changed. A

@@ -49,9 +49,7 @@ bool IsBelow(const Snapshot& snapshot, const v1::Unit& unit, const std::string& 
 
 }  // namespace
 
-std::unexpected<Error> NoDirectory() {
-  return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory.");
-}
+std::unexpected<Error> NoDirectory() { return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory."); }
 
 void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
   auto snapshot = world_.snapshots.Active();
@@ -70,7 +68,8 @@ void Routing::ActivateDirectory(const Caller&, const v1::ActivateDirectoryReques
   LoadResult result = files.empty() ? LoadFolder(directory_folder_, today) : LoadFiles(files, today);
   v1::ActivateDirectoryResponse response;
   if (!result.loaded) {
-    Error error{Code::kFailedPrecondition, "DIRECTORY_BAD", "The directory has errors and was refused whole; the former one stays active.", "", {}, {}, std::nullopt};
+    Error error{
+        Code::kFailedPrecondition, "DIRECTORY_BAD", "The directory has errors and was refused whole; the former one stays active.", "", {}, {}, std::nullopt};
     for (const auto& problem : result.problems) {
       if (error.fields.size() < 200 && !problem.warning()) {
         error.fields.push_back({problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column(), problem.message() + " " + problem.remedy()});
@@ -106,8 +105,8 @@ void Routing::ListUnits(const Caller&, const v1::ListUnitsRequest& request, Call
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   v1::ListUnitsResponse response;
   auto wanted = [&](const v1::Unit& unit) { return request.parent().empty() || IsBelow(*snapshot, unit, request.parent()); };
-  response.set_next_page_token(world_.secret.PageToken(
-      query, Page<v1::Unit>(snapshot->directory().units(), *after, PageSize(request.page_size()), wanted, response.mutable_units())));
+  response.set_next_page_token(
+      world_.secret.PageToken(query, Page<v1::Unit>(snapshot->directory().units(), *after, PageSize(request.page_size()), wanted, response.mutable_units())));
   reply(std::move(response));
 }
 
@@ -116,7 +115,8 @@ void Routing::GetUnit(const Caller&, const v1::GetUnitRequest& request, Callback
   if (!snapshot) return reply(NoDirectory());
   if (!request.name().starts_with("units/")) return reply(std::unexpected(*Refuse({{"name", "must be units/ and an id that ListUnits gives"}})));
   const v1::Unit* unit = snapshot->FindUnit(BareId(request.name()));
-  if (unit == nullptr) return reply(Fail(Code::kNotFound, "UNIT_NOT_FOUND", "The active directory has no such unit; ListUnits gives them.", "机构目录中没有该单位。"));
+  if (unit == nullptr)
+    return reply(Fail(Code::kNotFound, "UNIT_NOT_FOUND", "The active directory has no such unit; ListUnits gives them.", "机构目录中没有该单位。"));
   v1::GetUnitResponse response;
   *response.mutable_unit() = *unit;
   reply(std::move(response));

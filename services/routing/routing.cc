@@ -25,7 +25,8 @@ void StartDispatchClocks(const Snapshot* snapshot, const NeedState& head, int64_
 
 Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
   if (head.stage() == v1::STAGE_HELD && head.held_event_id() == held) return {};
-  return Fail(Code::kFailedPrecondition, "NOT_HELD", "This is not the decision that waits now; get the need and use its `held`.", "该待处理事项已变化，请刷新后再操作。");
+  return Fail(Code::kFailedPrecondition, "NOT_HELD", "This is not the decision that waits now; get the need and use its `held`.",
+              "该待处理事项已变化，请刷新后再操作。");
 }
 
 }  // namespace
@@ -39,34 +40,37 @@ void Routing::RouteOne(const std::string& subject, std::function<void(bool again
   auto state = StateNow(world_, subject);
   if (!state || Wants(*state) != Want::kRoute) return done(false);
   auto snapshot = world_.snapshots.Active();
-  React(world_, subject, state->head_event_id(), "route", "routing", [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
-    if (Wants(head) != Want::kRoute) return Fail(Code::kAborted, "WANT_GONE", "The need wants no route any more.");
-    Event event;
-    v1::RoutingReceipt receipt;
-    if (snapshot) {
-      receipt = Route(*snapshot, RoutingInputsOf(head, now_us));
-    } else {
-      receipt.set_held_reason(v1::HELD_REASON_NO_DIRECTORY);
-    }
-    if (receipt.held_reason() == v1::HELD_REASON_UNSPECIFIED) {
-      event.set_type(v1::EVENT_TYPE_DISPATCHED);
-      auto& dispatched = *event.mutable_dispatched();
-      dispatched.set_unit(BareId(receipt.unit()));
-      dispatched.set_station(BareId(receipt.station()));
-      dispatched.set_community(receipt.community());
-      *dispatched.mutable_receipt() = std::move(receipt);
-      StartDispatchClocks(snapshot.get(), head, now_us, &event);
-    } else {
-      event.set_type(v1::EVENT_TYPE_HELD);
-      auto& held = *event.mutable_held();
-      held.set_reason(receipt.held_reason());
-      held.set_proposed_unit(BareId(receipt.unit()));
-      held.set_proposed_station(BareId(receipt.station()));
-      *held.mutable_receipt() = std::move(receipt);
-      *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CENTER, head, now_us);
-    }
-    return event;
-  }, std::move(done));
+  React(
+      world_, subject, state->head_event_id(), "route", "routing",
+      [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
+        if (Wants(head) != Want::kRoute) return Fail(Code::kAborted, "WANT_GONE", "The need wants no route any more.");
+        Event event;
+        v1::RoutingReceipt receipt;
+        if (snapshot) {
+          receipt = Route(*snapshot, RoutingInputsOf(head, now_us));
+        } else {
+          receipt.set_held_reason(v1::HELD_REASON_NO_DIRECTORY);
+        }
+        if (receipt.held_reason() == v1::HELD_REASON_UNSPECIFIED) {
+          event.set_type(v1::EVENT_TYPE_DISPATCHED);
+          auto& dispatched = *event.mutable_dispatched();
+          dispatched.set_unit(BareId(receipt.unit()));
+          dispatched.set_station(BareId(receipt.station()));
+          dispatched.set_community(receipt.community());
+          *dispatched.mutable_receipt() = std::move(receipt);
+          StartDispatchClocks(snapshot.get(), head, now_us, &event);
+        } else {
+          event.set_type(v1::EVENT_TYPE_HELD);
+          auto& held = *event.mutable_held();
+          held.set_reason(receipt.held_reason());
+          held.set_proposed_unit(BareId(receipt.unit()));
+          held.set_proposed_station(BareId(receipt.station()));
+          *held.mutable_receipt() = std::move(receipt);
+          *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CENTER, head, now_us);
+        }
+        return event;
+      },
+      std::move(done));
 }
 
 void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request, Callback<Expected<v1::ExplainRouteResponse>> reply) {
@@ -86,7 +90,8 @@ void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& re
   auto state = StateNow(world_, request.name());
   if (!state) return reply(std::unexpected(NeedNotFound()));
   if (MustCut(caller.actor, *state)) {
-    return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.", "此件为限制查看的需求，仅指派人员可查看。"));
+    return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.",
+                      "此件为限制查看的需求，仅指派人员可查看。"));
   }
   for (int i = state->applied_size() - 1; i >= 0; --i) {
     const auto& applied = state->applied(i);
@@ -146,7 +151,8 @@ void Routing::DispatchNeed(const Caller& caller, const v1::DispatchNeedRequest& 
     if (snapshot == nullptr) return NoDirectory();
     const v1::Unit* found = snapshot->FindUnit(unit);
     if (found == nullptr || !snapshot->IsValid(found->validity(), now_us) || found->kind() == v1::UNIT_KIND_CENTER) {
-      return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.", "机构目录中没有该单位。");
+      return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.",
+                  "机构目录中没有该单位。");
     }
     auto& dispatched = *made.mutable_dispatched();
     dispatched.set_unit(unit);
@@ -195,8 +201,8 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
         if (!state || (prefix == rows::ConflictPrefix() && state->stage() == v1::STAGE_HELD)) continue;  // listed once
         *response.add_needs() = StaffNeed(*state, caller.actor);
       }
-      bool more = !page->next_key.empty() || (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room &&
-                                              world_.view.Count(rows::ConflictPrefix(), 1) > 0);
+      bool more = !page->next_key.empty() ||
+                  (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1) > 0);
       if (more) response.set_next_page_token(world_.secret.PageToken(query, next));
     });
     if (failed) return reply(std::unexpected(std::move(*failed)));

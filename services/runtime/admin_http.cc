@@ -46,7 +46,8 @@ class Server : public AdminHttp {
   Expected<void> Listen() {
     port_ = options_.port == 0 ? server_.bind_to_any_port(options_.host) : server_.bind_to_port(options_.host, options_.port) ? options_.port : -1;
     if (port_ <= 0) {
-      return Fail(Code::kFailedPrecondition, "LISTEN_FAILED", "Could not listen on " + options_.host + ":" + std::to_string(options_.port) + "; is the port taken?");
+      return Fail(Code::kFailedPrecondition, "LISTEN_FAILED",
+                  "Could not listen on " + options_.host + ":" + std::to_string(options_.port) + "; is the port taken?");
     }
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     return {};

@@ -209,7 +209,8 @@ Expected<Config> Config::Load(const std::vector<Setting>& settings, const Source
     config.values_[setting.key] = {std::move(value.text), number};
   }
   if (problems.empty()) return config;
-  Error error{Code::kInvalidArgument, "CONFIG_BAD", fmt::format("The configuration has {} problems.", problems.size()), {}, std::move(problems), {}, std::nullopt};
+  Error error{
+      Code::kInvalidArgument, "CONFIG_BAD", fmt::format("The configuration has {} problems.", problems.size()), {}, std::move(problems), {}, std::nullopt};
   return std::unexpected(std::move(error));
 }
 

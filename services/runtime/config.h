@@ -20,8 +20,8 @@ struct Setting {
   Kind kind = Kind::kText;
   std::string usual;  // in its text form; empty: not set
   std::string help;
-  std::vector<std::string> choices = {};          // kChoice
-  int64_t least = 0, most = 0;                    // kInteger; kDuration in microseconds
+  std::vector<std::string> choices = {};  // kChoice
+  int64_t least = 0, most = 0;            // kInteger; kDuration in microseconds
 };
 
 // "5s", "250ms", "2m", "1h" to microseconds.
@@ -39,9 +39,9 @@ bool IsLoopback(std::string_view host);
 class Config {
  public:
   struct Sources {
-    std::filesystem::path file;  // empty: none
+    std::filesystem::path file;                           // empty: none
     std::function<const char*(const char*)> environment;  // as getenv; a setting's name is GRIDLOOP_ and its key, A_B
-    std::map<std::string, std::string> flags;              // by flag
+    std::map<std::string, std::string> flags;             // by flag
   };
   // kInvalidArgument/CONFIG_BAD with every problem at once: `field` is where ("file.yaml:12 grpc.listen", "--listen",
   // "GRIDLOOP_GRPC_LISTEN"), `description` what is wrong and what to do.

@@ -46,9 +46,7 @@ std::optional<v1::Role> ParseRole(std::string_view text) {
 }
 
 Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
-  auto bad = [&](const std::string& what) {
-    return Fail(Code::kFailedPrecondition, "TOKEN_FILE_BAD", file.string() + ": " + what);
-  };
+  auto bad = [&](const std::string& what) { return Fail(Code::kFailedPrecondition, "TOKEN_FILE_BAD", file.string() + ": " + what); };
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return bad("cannot be read; make it with gridctl token create");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) return bad("others may read it; run: chmod 600 " + file.string());
@@ -60,8 +58,7 @@ Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
     auto fields = Split(line);
     Credential credential;
     auto role = fields.size() == 7 ? ParseRole(fields[3]) : std::nullopt;
-    if (!role || fields[0].size() != 64 ||
-        std::from_chars(fields[6].data(), fields[6].data() + fields[6].size(), credential.expires_s).ec != std::errc{}) {
+    if (!role || fields[0].size() != 64 || std::from_chars(fields[6].data(), fields[6].data() + fields[6].size(), credential.expires_s).ec != std::errc{}) {
       return bad("line " + std::to_string(number) + " is no credential; remove it and run gridctl token create");
     }
     credential.client = fields[1];
@@ -110,8 +107,8 @@ Expected<std::string> CreateToken(const std::filesystem::path& file, const Crede
       return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "client, principal, unit and worker hold no tab and no line end.");
     }
   }
-  std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' +
-                     actor.unit() + '\t' + actor.worker() + '\t' + std::to_string(credential.expires_s) + '\n';
+  std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' + actor.unit() + '\t' +
+                     actor.worker() + '\t' + std::to_string(credential.expires_s) + '\n';
   int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
   bool good = out >= 0 && ::write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(out) == 0;
   if (out >= 0) ::close(out);

@@ -31,16 +31,16 @@ void Health::Bind(Router& router) {
         }
         reply(std::move(response));
       });
-  router.Unary<HealthListRequest, HealthListResponse>(
-      service + "List", [this](const Caller&, const HealthListRequest&, Callback<Expected<HealthListResponse>> reply) {
-        HealthListResponse response;
-        {
-          std::lock_guard lock(mutex_);
-          (*response.mutable_statuses())[""] = Status("");
-          for (const auto& each : services_) (*response.mutable_statuses())[each] = Status(each);
-        }
-        reply(std::move(response));
-      });
+  router.Unary<HealthListRequest, HealthListResponse>(service + "List",
+                                                      [this](const Caller&, const HealthListRequest&, Callback<Expected<HealthListResponse>> reply) {
+                                                        HealthListResponse response;
+                                                        {
+                                                          std::lock_guard lock(mutex_);
+                                                          (*response.mutable_statuses())[""] = Status("");
+                                                          for (const auto& each : services_) (*response.mutable_statuses())[each] = Status(each);
+                                                        }
+                                                        reply(std::move(response));
+                                                      });
   router.ServerStream<HealthCheckRequest, HealthCheckResponse>(
       service + "Watch", [this](const Caller&, const HealthCheckRequest& request, std::shared_ptr<Sink<HealthCheckResponse>> sink) {
         uint64_t id = 0;

@@ -74,7 +74,8 @@ void Log::Write(LogLevel level, std::string_view component, std::string_view mes
   std::string time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(now.tv_sec), now.tv_nsec / 1'000'000);
   std::string line;
   if (options_.form == Form::kJson) {
-    line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"component\":{},\"message\":{}", time, kNames[static_cast<int>(level)], JsonString(component), JsonString(message));
+    line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"component\":{},\"message\":{}", time, kNames[static_cast<int>(level)], JsonString(component),
+                       JsonString(message));
     for (const auto& field : fields) line += "," + JsonString(field.name) + ":" + JsonValue(field);
     line += "}\n";
   } else {

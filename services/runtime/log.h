@@ -32,10 +32,18 @@ class Log {
   Log() : Log(Options{}) {}
   explicit Log(Options options) : options_(std::move(options)) {}
   void Write(LogLevel level, std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {});
-  void Debug(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) { Write(LogLevel::kDebug, component, message, fields); }
-  void Info(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) { Write(LogLevel::kInfo, component, message, fields); }
-  void Warning(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) { Write(LogLevel::kWarning, component, message, fields); }
-  void Error(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) { Write(LogLevel::kError, component, message, fields); }
+  void Debug(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    Write(LogLevel::kDebug, component, message, fields);
+  }
+  void Info(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    Write(LogLevel::kInfo, component, message, fields);
+  }
+  void Warning(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    Write(LogLevel::kWarning, component, message, fields);
+  }
+  void Error(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) {
+    Write(LogLevel::kError, component, message, fields);
+  }
 
  private:
   Options options_;

@@ -18,9 +18,10 @@
 namespace gridloop {
 namespace {
 
-constexpr std::array kCodes = {"OK",        "Canceled",  "Unknown",           "InvalidArgument",    "DeadlineExceeded", "NotFound",
-                               "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",          "OutOfRange",
-                               "Unimplemented", "Internal",  "Unavailable",       "DataLoss",           "Unauthenticated"};
+constexpr std::array kCodes = {"OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+                               "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+                               "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+                               "DataLoss", "Unauthenticated"};
 
 std::string Lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -55,7 +56,10 @@ struct Metrics::Method {
 };
 
 Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
-  auto& judged = prometheus::BuildCounter().Name("gridloop_ledger_events_total").Help("Events that the ledger has judged since the start, by type and verdict.").Register(*registry_);
+  auto& judged = prometheus::BuildCounter()
+                     .Name("gridloop_ledger_events_total")
+                     .Help("Events that the ledger has judged since the start, by type and verdict.")
+                     .Register(*registry_);
   for (int type = 0; type < v1::EventType_ARRAYSIZE; ++type) {
     for (const char* verdict : {"applied", "void"}) {
       std::string name = v1::EventType_IsValid(type) && type != 0 ? Lower(v1::EventType_Name(static_cast<v1::EventType>(type)).substr(11)) : "";
@@ -73,11 +77,12 @@ int Metrics::Register(const std::string& service, const std::string& method, con
   auto entry = std::make_unique<Method>();
   entry->labels = {{"grpc_service", service}, {"grpc_method", method}, {"grpc_type", type}};
   entry->started = &prometheus::BuildCounter().Name("grpc_server_started_total").Help("RPCs started on the server.").Register(*registry_).Add(entry->labels);
-  entry->seconds = &prometheus::BuildHistogram()
-                        .Name("grpc_server_handling_seconds")
-                        .Help("Time from the start of an RPC to its end, streams included.")
-                        .Register(*registry_)
-                        .Add(entry->labels, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
+  entry->seconds =
+      &prometheus::BuildHistogram()
+           .Name("grpc_server_handling_seconds")
+           .Help("Time from the start of an RPC to its end, streams included.")
+           .Register(*registry_)
+           .Add(entry->labels, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
   methods_.push_back(std::move(entry));
   return static_cast<int>(methods_.size()) - 1;
 }

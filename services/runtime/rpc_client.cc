@@ -114,7 +114,8 @@ std::unique_ptr<RpcClient> RpcClient::Connect(const std::string& address, const 
 Expected<std::unique_ptr<RpcClient>> RpcClient::Connect(const Options& options) {
   if (options.server_ca.empty()) return Connect(options.address, options.token);
   grpc::SslCredentialsOptions tls;
-  for (auto [path, place] : {std::pair{&options.server_ca, &tls.pem_root_certs}, {&options.certificate, &tls.pem_cert_chain}, {&options.key, &tls.pem_private_key}}) {
+  for (auto [path, place] :
+       {std::pair{&options.server_ca, &tls.pem_root_certs}, {&options.certificate, &tls.pem_cert_chain}, {&options.key, &tls.pem_private_key}}) {
     if (path->empty()) continue;
     std::ifstream file(*path, std::ios::binary);
     std::ostringstream content;

@@ -19,11 +19,11 @@
 #include <sstream>
 #include <thread>
 
+#include "domain/rpc_status.h"
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 #include "runtime/health.h"
 #include "runtime/reflection.h"
-#include "domain/rpc_status.h"
 
 namespace gridloop {
 namespace {
@@ -38,13 +38,16 @@ constexpr int kUnaryAskedAhead = 64;
 constexpr int kStreamsAskedAhead = 4;
 constexpr size_t kTraceBytes = 64;
 
-grpc::Status ToGrpc(const Error& error) {
-  return {static_cast<grpc::StatusCode>(error.code), error.message, ToRpcStatus(error).SerializeAsString()};
-}
+grpc::Status ToGrpc(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message, ToRpcStatus(error).SerializeAsString()}; }
 
 Error Busy(const char* what) {
-  return {Code::kResourceExhausted, "TOO_MANY_CALLS", std::string("Too many ") + what + " are in flight; wait and send it again.",
-          "系统繁忙，请稍后重试。", {}, {}, kBusyRetryUs};
+  return {Code::kResourceExhausted,
+          "TOO_MANY_CALLS",
+          std::string("Too many ") + what + " are in flight; wait and send it again.",
+          "系统繁忙，请稍后重试。",
+          {},
+          {},
+          kBusyRetryUs};
 }
 
 // Health and reflection come from protos that do not know our option.
@@ -229,7 +232,8 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     auto call = std::make_shared<StreamCall>(shared, service, bound);
     call->self_ = call;
     call->wire_->context.AsyncNotifyWhenDone(static_cast<Tag*>(&call->done_));
-    service.RequestAsyncBidiStreaming(bound->index, &call->wire_->context, &call->wire_->stream, shared->queue, shared->queue, static_cast<Tag*>(&call->arrived_));
+    service.RequestAsyncBidiStreaming(bound->index, &call->wire_->context, &call->wire_->stream, shared->queue, shared->queue,
+                                      static_cast<Tag*>(&call->arrived_));
   }
 
   bool Write(const Message& message) override {
@@ -540,7 +544,7 @@ std::string Mismatch(const MethodDescriptor* method, const Router::Method& bound
   if (bound.request->GetDescriptor() != method->input_type() || bound.response->GetDescriptor() != method->output_type()) {
     return " has a handler with other messages.";
   }
-  bool fits = IsUnary(method) ? static_cast<bool>(bound.unary)
+  bool fits = IsUnary(method)              ? static_cast<bool>(bound.unary)
               : method->client_streaming() ? method->server_streaming() && bound.conversation
                                            : static_cast<bool>(bound.server_stream);
   return fits ? "" : " has a handler of another kind (unary, server stream, conversation).";
@@ -575,8 +579,8 @@ class Server : public RpcServer {
     shared_->streams.clear();
   }
 
-  Expected<void> Start(const Router& router, std::vector<const google::protobuf::ServiceDescriptor*> services, const Credentials& credentials,
-                       Clock& clock, const Options& options) {
+  Expected<void> Start(const Router& router, std::vector<const google::protobuf::ServiceDescriptor*> services, const Credentials& credentials, Clock& clock,
+                       const Options& options) {
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // costs a fifth of the throughput, finds nothing of ours
     shared_->credentials = &credentials;
     shared_->clock = &clock;

@@ -145,12 +145,12 @@ class RpcServer {
     std::string listen = "127.0.0.1:0";
     Tls tls = {};
     int max_message_bytes = 4 << 20;
-    int max_in_flight = 4096;            // unary calls; more are RESOURCE_EXHAUSTED at once
-    int max_streams = 1024;              // streams, the same
+    int max_in_flight = 4096;               // unary calls; more are RESOURCE_EXHAUSTED at once
+    int max_streams = 1024;                 // streams, the same
     int max_streams_per_connection = 8192;  // concurrent RPCs of any kind; HTTP/2 holds back the rest
-    int max_waiting_writes = 256;        // messages of one stream that wait for a slow reader
-    int max_unanswered = 64;             // requests of one conversation
-    int64_t drain_us = 5'000'000;        // how long the stop waits for calls
+    int max_waiting_writes = 256;           // messages of one stream that wait for a slow reader
+    int max_unanswered = 64;                // requests of one conversation
+    int64_t drain_us = 5'000'000;           // how long the stop waits for calls
     // True: a method without a handler stops the start. False: it passes the gate and is UNIMPLEMENTED.
     bool require_every_handler = false;
     std::vector<RpcObserver*> observers = {};  // outlive the server

@@ -23,8 +23,8 @@ std::string Sha256(std::string_view bytes) {
 std::string HmacSha256(std::string_view key, std::string_view bytes) {
   std::string mac(SHA256_DIGEST_LENGTH, '\0');
   unsigned int size = 0;
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(bytes), bytes.size(),
-           reinterpret_cast<unsigned char*>(mac.data()), &size) == nullptr ||
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(bytes), bytes.size(), reinterpret_cast<unsigned char*>(mac.data()), &size) ==
+          nullptr ||
       size != mac.size()) {
     throw std::runtime_error("HMAC-SHA256 is not available in this OpenSSL");
   }
@@ -48,9 +48,7 @@ std::string LabelledSha256(std::string_view label, std::initializer_list<std::st
   return Sha256(input);
 }
 
-bool EqualInConstantTime(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
+bool EqualInConstantTime(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
 std::string Hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";

@@ -32,8 +32,7 @@ std::string NeedSubject(std::string_view client, std::string_view request_id) {
   return std::string(kNeeds) + Base32(LabelledSha256("gridloop/need/1", {client, request_id}).substr(0, kIdBytes));
 }
 
-std::string EventIdFor(std::string_view subject, std::string_view principal, std::string_view request_id,
-                       std::string_view verb) {
+std::string EventIdFor(std::string_view subject, std::string_view principal, std::string_view request_id, std::string_view verb) {
   return LabelledSha256("gridloop/event/1", {subject, principal, request_id, verb}).substr(0, kIdBytes);
 }
 
@@ -77,14 +76,11 @@ std::optional<std::string> ParseBase32(std::string_view text) {
   return bytes;
 }
 
-bool IsNeedName(std::string_view name) {
-  return name.starts_with(kNeeds) && ParseBase32(name.substr(kNeeds.size())).has_value();
-}
+bool IsNeedName(std::string_view name) { return name.starts_with(kNeeds) && ParseBase32(name.substr(kNeeds.size())).has_value(); }
 
 std::string SpeakableNumber(std::string_view local_date, std::string_view subject) {
   // YYYY-MM-DD to YYMMDD.
-  std::string number = std::string(local_date.substr(2, 2)) + std::string(local_date.substr(5, 2)) +
-                       std::string(local_date.substr(8, 2)) + "-";
+  std::string number = std::string(local_date.substr(2, 2)) + std::string(local_date.substr(5, 2)) + std::string(local_date.substr(8, 2)) + "-";
   std::string digest = LabelledSha256("gridloop/number/1", {subject});
   uint64_t value = 0;
   for (int i = 0; i < 8; ++i) value = (value << 8) | static_cast<unsigned char>(digest[static_cast<size_t>(i)]);

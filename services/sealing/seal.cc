@@ -83,8 +83,7 @@ std::string AssociatedData(const v1::Event& event) { return event.subject() + ev
 // Covers what is sealed and what it belongs to. The payload in the clear is not in it: it is completed on the head,
 // after sealing, and the event's own digest covers it.
 std::string Commitment(const v1::Event& event, const v1::SealedPart& part) {
-  return LabelledSha256("gridloop/commitment/1", {part.salt(), event.subject(), event.event_id(),
-                                                  std::to_string(event.type()), part.personal()});
+  return LabelledSha256("gridloop/commitment/1", {part.salt(), event.subject(), event.event_id(), std::to_string(event.type()), part.personal()});
 }
 
 const unsigned char* Bytes(const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -92,20 +91,16 @@ unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
-Expected<std::string> Encrypt(const std::string& key, const std::string& nonce, const std::string& data,
-                              const std::string& plain) {
+Expected<std::string> Encrypt(const std::string& key, const std::string& nonce, const std::string& data, const std::string& plain) {
   CipherContext context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   std::string sealed = nonce;
   sealed.resize(kNonceBytes + plain.size() + kTagBytes);
   int size = 0;
-  bool good = context != nullptr &&
-              EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(nonce)) == 1 &&
+  bool good = context != nullptr && EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(nonce)) == 1 &&
               EVP_EncryptUpdate(context.get(), nullptr, &size, Bytes(data), static_cast<int>(data.size())) == 1 &&
-              EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceBytes, &size, Bytes(plain),
-                                static_cast<int>(plain.size())) == 1 &&
+              EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceBytes, &size, Bytes(plain), static_cast<int>(plain.size())) == 1 &&
               EVP_EncryptFinal_ex(context.get(), Bytes(sealed) + kNonceBytes + size, &size) == 1 &&
-              EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes,
-                                  Bytes(sealed) + kNonceBytes + plain.size()) == 1;
+              EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, Bytes(sealed) + kNonceBytes + plain.size()) == 1;
   if (!good) return Fail(Code::kInternal, "SEAL_FAILED", "The personal part could not be sealed; nothing was written.");
   return sealed;
 }
@@ -117,11 +112,9 @@ Expected<std::string> Decrypt(const std::string& key, const std::string& sealed,
   std::string tag = sealed.substr(sealed.size() - kTagBytes);
   CipherContext context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int size = 0;
-  bool good = context != nullptr &&
-              EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(sealed)) == 1 &&
+  bool good = context != nullptr && EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(sealed)) == 1 &&
               EVP_DecryptUpdate(context.get(), nullptr, &size, Bytes(data), static_cast<int>(data.size())) == 1 &&
-              EVP_DecryptUpdate(context.get(), Bytes(plain), &size, Bytes(sealed) + kNonceBytes,
-                                static_cast<int>(plain.size())) == 1 &&
+              EVP_DecryptUpdate(context.get(), Bytes(plain), &size, Bytes(sealed) + kNonceBytes, static_cast<int>(plain.size())) == 1 &&
               EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1 &&
               EVP_DecryptFinal_ex(context.get(), Bytes(plain) + size, &size) == 1;
   if (!good) return broken;

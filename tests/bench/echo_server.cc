@@ -24,8 +24,7 @@ v1::SubmitNeedResponse FixedResponse() {
 
 class Call {
  public:
-  Call(EchoService::AsyncService* service, grpc::ServerCompletionQueue* queue)
-      : service_(service), queue_(queue), responder_(&context_) {
+  Call(EchoService::AsyncService* service, grpc::ServerCompletionQueue* queue) : service_(service), queue_(queue), responder_(&context_) {
     service_->RequestEcho(&context_, &request_, &responder_, queue_, queue_, this);
   }
   void Proceed(bool good) {

@@ -42,8 +42,7 @@ int main(int argc, char** argv) {
       Round bare = RunSubmits(echo, "/gridloop.bench.EchoService/Echo", "", in_flight, seconds, run);
       Round durable = RunSubmits(gridloop, "/gridloop.v1.IntakeService/SubmitNeed", token, in_flight, seconds, run);
       if (bare.failed + durable.failed > 0) {
-        fmt::print(stderr, "{} calls failed, the first with: {}{}\n", bare.failed + durable.failed, bare.first_error,
-                   durable.first_error);
+        fmt::print(stderr, "{} calls failed, the first with: {}{}\n", bare.failed + durable.failed, bare.first_error, durable.first_error);
         return 1;
       }
       if (round < 0) continue;
@@ -55,12 +54,13 @@ int main(int argc, char** argv) {
       if (!json) fmt::print(stderr, "{} in flight, round {} of {}: ratio {:.2f}\n", in_flight, round + 1, rounds, ratios.back());
     }
     if (json) {
-      fmt::print("{{\"in_flight\":{},\"rounds\":{},\"echo_per_s\":{:.0f},\"submit_per_s\":{:.0f},\"echo_p50_us\":{:.0f},"
-                 "\"submit_p50_us\":{:.0f},\"ratio\":{:.3f}}}\n",
-                 in_flight, rounds, Median(echo_rates), Median(submit_rates), Median(echo_p50), Median(submit_p50), Median(ratios));
+      fmt::print(
+          "{{\"in_flight\":{},\"rounds\":{},\"echo_per_s\":{:.0f},\"submit_per_s\":{:.0f},\"echo_p50_us\":{:.0f},"
+          "\"submit_p50_us\":{:.0f},\"ratio\":{:.3f}}}\n",
+          in_flight, rounds, Median(echo_rates), Median(submit_rates), Median(echo_p50), Median(submit_p50), Median(ratios));
     } else {
-      lines += fmt::format("{:>9} {:>12.0f} {:>14.0f} {:>12.0f} {:>14.0f} {:>8.2f}\n", in_flight, Median(echo_rates),
-                           Median(submit_rates), Median(echo_p50), Median(submit_p50), Median(ratios));
+      lines += fmt::format("{:>9} {:>12.0f} {:>14.0f} {:>12.0f} {:>14.0f} {:>8.2f}\n", in_flight, Median(echo_rates), Median(submit_rates), Median(echo_p50),
+                           Median(submit_p50), Median(ratios));
     }
   }
   if (!json) {

@@ -43,8 +43,7 @@ struct Call {
 
 }  // namespace
 
-Round RunSubmits(const std::string& address, const std::string& method, const std::string& token, int in_flight,
-                 double seconds, const std::string& run) {
+Round RunSubmits(const std::string& address, const std::string& method, const std::string& token, int in_flight, double seconds, const std::string& run) {
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   Stub stub(channel);
   grpc::CompletionQueue queue;

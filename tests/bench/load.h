@@ -15,7 +15,6 @@ struct Round {
 };
 
 // Calls `method` (full path) with submit requests for `seconds`, `in_flight` at a time. `run` makes request ids unique.
-Round RunSubmits(const std::string& address, const std::string& method, const std::string& token, int in_flight,
-                 double seconds, const std::string& run);
+Round RunSubmits(const std::string& address, const std::string& method, const std::string& token, int in_flight, double seconds, const std::string& run);
 
 }  // namespace gridloop::bench

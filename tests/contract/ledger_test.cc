@@ -324,13 +324,14 @@ TEST_P(LedgerContract, AFullQueueRefusesAtOnceWithADelay) {
   ASSERT_TRUE(Append(Submitted("r")));
   std::string subject = Submitted("r").subject();
   std::promise<void> finished;
-  ledger->Decide(subject, "blocker", "", std::nullopt,
-                 [&, held](const NeedState&, int64_t) -> Expected<Event> {
-                   entered.set_value();
-                   held.wait();
-                   return Fail(Code::kAborted, "DONE", "");
-                 },
-                 0, [&](Expected<Verdict>) { finished.set_value(); });
+  ledger->Decide(
+      subject, "blocker", "", std::nullopt,
+      [&, held](const NeedState&, int64_t) -> Expected<Event> {
+        entered.set_value();
+        held.wait();
+        return Fail(Code::kAborted, "DONE", "");
+      },
+      0, [&](Expected<Verdict>) { finished.set_value(); });
   entered.get_future().wait();
   std::atomic<int> answered = 0;
   for (int i = 0; i < 4; ++i) ledger->Append(Submitted("q" + std::to_string(i)), [&](Expected<Position>) { ++answered; });

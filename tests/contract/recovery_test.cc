@@ -62,8 +62,7 @@ class FaultyStore : public Store {
     if (reads_fail) return Fail(Code::kUnavailable, "STORE_FAILED", "input/output error");
     return below_.LoadState(subject);
   }
-  void ScanRows(std::string_view prefix, std::string_view after,
-                const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     below_.ScanRows(prefix, after, visit);
   }
   store::v1::Watermark LoadWatermark() const override { return below_.LoadWatermark(); }
@@ -157,8 +156,8 @@ TEST_F(Recovery, ACrashAfterAnyStepLeavesEveryRowAndEveryWant) {
   ASSERT_TRUE(Append(*ledger, Submitted("r")));
   std::string subject = SubjectOfRequest("r");
   int step = 0;
-  for (v1::EventType type : {v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED, v1::EVENT_TYPE_OFFER_ACCEPTED,
-                             v1::EVENT_TYPE_WORKER_ASSIGNED, v1::EVENT_TYPE_ANSWERED}) {
+  for (v1::EventType type :
+       {v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED, v1::EVENT_TYPE_OFFER_ACCEPTED, v1::EVENT_TYPE_WORKER_ASSIGNED, v1::EVENT_TYPE_ANSWERED}) {
     if (step == 2) {
       ASSERT_TRUE(ledger->WriteViewNow());  // one time the view has some of it
     }

@@ -24,9 +24,7 @@ class SampleCity {
     }
   }
 
-  static std::filesystem::path Folder() {
-    return std::filesystem::path(GRIDLOOP_SOURCE_DIR) / "deploy" / "directory" / "taicang";
-  }
+  static std::filesystem::path Folder() { return std::filesystem::path(GRIDLOOP_SOURCE_DIR) / "deploy" / "directory" / "taicang"; }
 
   std::string& operator[](const std::string& path) { return files_[path]; }
   void Drop(const std::string& path) { files_.erase(path); }
@@ -66,22 +64,21 @@ class SampleCity {
 std::string Text(const std::vector<v1::DirectoryProblem>& problems) {
   std::string text;
   for (const auto& problem : problems) {
-    text += (problem.warning() ? "warning " : "error ") + problem.path() + ":" + std::to_string(problem.line()) + " " +
-            problem.column() + ": " + problem.message() + " — " + problem.remedy() + "\n";
+    text += (problem.warning() ? "warning " : "error ") + problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column() + ": " +
+            problem.message() + " — " + problem.remedy() + "\n";
   }
   return text;
 }
 
-testing::AssertionResult Reports(const LoadResult& result, const std::string& path, int line, const std::string& column,
-                                 const std::string& part, bool warning = false) {
+testing::AssertionResult Reports(const LoadResult& result, const std::string& path, int line, const std::string& column, const std::string& part,
+                                 bool warning = false) {
   for (const auto& problem : result.problems) {
-    if (problem.path() == path && problem.line() == line && problem.column() == column &&
-        problem.warning() == warning && problem.message().find(part) != std::string::npos && !problem.remedy().empty()) {
+    if (problem.path() == path && problem.line() == line && problem.column() == column && problem.warning() == warning &&
+        problem.message().find(part) != std::string::npos && !problem.remedy().empty()) {
       return testing::AssertionSuccess();
     }
   }
-  return testing::AssertionFailure() << path << ":" << line << " " << column << " … " << part
-                                     << " is not among:\n" << Text(result.problems);
+  return testing::AssertionFailure() << path << ":" << line << " " << column << " … " << part << " is not among:\n" << Text(result.problems);
 }
 
 TEST(Loader, TheSampleCityLoadsWithoutAProblem) {
@@ -104,8 +101,7 @@ TEST(Loader, TheSampleCityLoadsWithoutAProblem) {
   int served_by_station = 0;
   for (const v1::Coverage& coverage : directory.coverages()) served_by_station += coverage.unit().starts_with("units/s");
   EXPECT_EQ(served_by_station, 3);
-  EXPECT_EQ(std::count_if(directory.categories().begin(), directory.categories().end(),
-                          [](const v1::Category& category) { return category.temporary(); }), 4);
+  EXPECT_EQ(std::count_if(directory.categories().begin(), directory.categories().end(), [](const v1::Category& category) { return category.temporary(); }), 4);
   for (const v1::Category& category : directory.categories()) EXPECT_GT(category.recognition_size(), 0);
   EXPECT_EQ(result.loaded->calendar.utc_offset_minutes(), 480);
   EXPECT_EQ(result.loaded->calendar.opening_spans_size(), 2);

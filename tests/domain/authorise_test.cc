@@ -68,8 +68,7 @@ TEST(Authorise, WhoIsAssignedBeforeAndAfterAcceptance) {
   };
   for (const Line& line : lines) {
     SCOPED_TRACE(line.who);
-    const std::pair<v1::Stage, bool> steps[] = {
-        {v1::STAGE_OFFERED, line.offered}, {v1::STAGE_ACCEPTED, line.accepted}, {v1::STAGE_ASSIGNED, line.assigned}};
+    const std::pair<v1::Stage, bool> steps[] = {{v1::STAGE_OFFERED, line.offered}, {v1::STAGE_ACCEPTED, line.accepted}, {v1::STAGE_ASSIGNED, line.assigned}};
     for (const auto& [stage, expected] : steps) {
       NeedState state = NeedIn(stage);
       EXPECT_EQ(Related(v1::RELATION_ASSIGNED, line.actor, "", state), expected) << v1::Stage_Name(stage);

@@ -55,7 +55,7 @@ struct Case {
 TEST(Calendar, DueTimes) {
   WorkCalendar calendar = Calendar2026();
   const Case cases[] = {
-      {"2026-03-02", 9, 0, 8, v1::LIMIT_UNIT_WORKING_HOURS, "2026-03-02 18:30"},    // used up at closing: then, not next morning
+      {"2026-03-02", 9, 0, 8, v1::LIMIT_UNIT_WORKING_HOURS, "2026-03-02 18:30"},  // used up at closing: then, not next morning
       {"2026-03-02", 10, 0, 8, v1::LIMIT_UNIT_WORKING_HOURS, "2026-03-03 10:00"},
       {"2026-03-02", 12, 30, 1, v1::LIMIT_UNIT_WORKING_HOURS, "2026-03-02 14:30"},  // noon does not count
       {"2026-03-06", 18, 30, 8, v1::LIMIT_UNIT_WORKING_HOURS, "2026-03-09 18:30"},  // at closing time on a Friday

@@ -1,8 +1,9 @@
+#include "domain/fold.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "domain/fold.h"
 #include "domain/row_keys.h"
 #include "histories.h"
 
@@ -163,9 +164,7 @@ TEST(Fold, AWrongVersionOrChainIsVoidAndKeptAsAnAttempt) {
 TEST(Rows, AnEndedNeedIsInNoInboxAndHasNoDeadline) {
   Walk walk;
   walk.ToOffer();
-  auto has = [&](const std::string& prefix) {
-    return std::ranges::any_of(Rows(walk.state), [&](const Row& row) { return row.key.starts_with(prefix); });
-  };
+  auto has = [&](const std::string& prefix) { return std::ranges::any_of(Rows(walk.state), [&](const Row& row) { return row.key.starts_with(prefix); }); };
   EXPECT_TRUE(has(rows::DuePrefix()));
   EXPECT_TRUE(has(rows::InboxPrefix(rows::UnitBox("r-1"))));
   EXPECT_TRUE(has(rows::InboxPrefix(rows::WorkerBox("w-1"))));

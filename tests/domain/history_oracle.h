@@ -17,9 +17,7 @@ class HistoryOracle {
     bool casework = false;  // of an assessment
   };
 
-  static Step StepOf(const v1::Event& event) {
-    return {event.type(), event.closing_verified().approved(), event.assessed().casework()};
-  }
+  static Step StepOf(const v1::Event& event) { return {event.type(), event.closing_verified().approved(), event.assessed().casework()}; }
 
   void Add(const Step& step) {
     history_.push_back(step);
@@ -34,8 +32,8 @@ class HistoryOracle {
     if (history_.empty() || Ended()) return false;
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
     bool working = accepted && !ClosingWaits();
-    EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED,
-                              EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED});
+    EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
+                              EVENT_TYPE_OFFER_EXPIRED});
     bool to_be_routed = place == EVENT_TYPE_SUBMITTED || place == EVENT_TYPE_OFFER_DECLINED || place == EVENT_TYPE_OFFER_EXPIRED;
     bool at_centre = place == EVENT_TYPE_HELD || place == EVENT_TYPE_RECALLED;
     switch (type) {
@@ -43,24 +41,39 @@ class HistoryOracle {
       case EVENT_TYPE_EMERGENCY_RECORDED:
       case EVENT_TYPE_URGED:
       case EVENT_TYPE_ESCALATED:
-      case EVENT_TYPE_RECALLED: return true;
-      case EVENT_TYPE_HELD: return !accepted && to_be_routed;
-      case EVENT_TYPE_DISPATCHED: return !accepted && (to_be_routed || at_centre);
-      case EVENT_TYPE_OFFERED: return !accepted && place == EVENT_TYPE_DISPATCHED;
+      case EVENT_TYPE_RECALLED:
+        return true;
+      case EVENT_TYPE_HELD:
+        return !accepted && to_be_routed;
+      case EVENT_TYPE_DISPATCHED:
+        return !accepted && (to_be_routed || at_centre);
+      case EVENT_TYPE_OFFERED:
+        return !accepted && place == EVENT_TYPE_DISPATCHED;
       case EVENT_TYPE_OFFER_ACCEPTED:
       case EVENT_TYPE_OFFER_DECLINED:
-      case EVENT_TYPE_OFFER_EXPIRED: return !accepted && place == EVENT_TYPE_OFFERED;
-      case EVENT_TYPE_WITHDRAWN: return !accepted;
+      case EVENT_TYPE_OFFER_EXPIRED:
+        return !accepted && place == EVENT_TYPE_OFFERED;
+      case EVENT_TYPE_WITHDRAWN:
+        return !accepted;
       case EVENT_TYPE_WORKER_ASSIGNED:
-      case EVENT_TYPE_CLOSING_REQUESTED: return working;
-      case EVENT_TYPE_ANSWERED: return working && !Has(EVENT_TYPE_ASSESSED);
-      case EVENT_TYPE_ASSESSED: return working && Has(EVENT_TYPE_WORKER_ASSIGNED) && !Has(EVENT_TYPE_ASSESSED);
-      case EVENT_TYPE_GRADED: return working && IsCasework() && !Has(EVENT_TYPE_GRADED);
-      case EVENT_TYPE_PLANNED: return working && Has(EVENT_TYPE_GRADED) && !Has(EVENT_TYPE_PLANNED);
-      case EVENT_TYPE_SERVICE_RECORDED: return working && IsPlanned();
-      case EVENT_TYPE_FOLLOW_UP_RECORDED: return working && Has(EVENT_TYPE_SERVICE_RECORDED);
-      case EVENT_TYPE_CLOSING_VERIFIED: return accepted && ClosingWaits();
-      default: return false;
+      case EVENT_TYPE_CLOSING_REQUESTED:
+        return working;
+      case EVENT_TYPE_ANSWERED:
+        return working && !Has(EVENT_TYPE_ASSESSED);
+      case EVENT_TYPE_ASSESSED:
+        return working && Has(EVENT_TYPE_WORKER_ASSIGNED) && !Has(EVENT_TYPE_ASSESSED);
+      case EVENT_TYPE_GRADED:
+        return working && IsCasework() && !Has(EVENT_TYPE_GRADED);
+      case EVENT_TYPE_PLANNED:
+        return working && Has(EVENT_TYPE_GRADED) && !Has(EVENT_TYPE_PLANNED);
+      case EVENT_TYPE_SERVICE_RECORDED:
+        return working && IsPlanned();
+      case EVENT_TYPE_FOLLOW_UP_RECORDED:
+        return working && Has(EVENT_TYPE_SERVICE_RECORDED);
+      case EVENT_TYPE_CLOSING_VERIFIED:
+        return accepted && ClosingWaits();
+      default:
+        return false;
     }
   }
 
@@ -79,17 +92,20 @@ class HistoryOracle {
     }
     switch (LastOf({EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED})) {
       case EVENT_TYPE_HELD:
-      case EVENT_TYPE_RECALLED: return STAGE_HELD;
-      case EVENT_TYPE_DISPATCHED: return STAGE_DISPATCHED;
-      case EVENT_TYPE_OFFERED: return STAGE_OFFERED;
-      default: return STAGE_SUBMITTED;
+      case EVENT_TYPE_RECALLED:
+        return STAGE_HELD;
+      case EVENT_TYPE_DISPATCHED:
+        return STAGE_DISPATCHED;
+      case EVENT_TYPE_OFFERED:
+        return STAGE_OFFERED;
+      default:
+        return STAGE_SUBMITTED;
     }
   }
 
   bool Ended() const {
     return std::ranges::any_of(history_, [](const Step& step) {
-      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN ||
-             (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
+      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
     });
   }
 
@@ -101,9 +117,7 @@ class HistoryOracle {
     }
     return v1::EVENT_TYPE_UNSPECIFIED;
   }
-  bool ClosingWaits() const {
-    return LastOf({v1::EVENT_TYPE_CLOSING_REQUESTED, v1::EVENT_TYPE_CLOSING_VERIFIED}) == v1::EVENT_TYPE_CLOSING_REQUESTED;
-  }
+  bool ClosingWaits() const { return LastOf({v1::EVENT_TYPE_CLOSING_REQUESTED, v1::EVENT_TYPE_CLOSING_VERIFIED}) == v1::EVENT_TYPE_CLOSING_REQUESTED; }
   bool IsCasework() const {
     return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_ASSESSED && step.casework; });
   }

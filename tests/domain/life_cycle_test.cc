@@ -84,8 +84,8 @@ TEST(LifeCycle, AWellFormedEventDoesWhatTheTableReads) {
 }
 
 TEST(LifeCycle, AReturnedClosingGoesBackToEveryStageItCanComeFrom) {
-  for (v1::Stage stage : {v1::STAGE_ACCEPTED, v1::STAGE_ASSIGNED, v1::STAGE_ASSESSED, v1::STAGE_GRADED, v1::STAGE_PLANNED, v1::STAGE_IN_SERVICE,
-                          v1::STAGE_FOLLOW_UP}) {
+  for (v1::Stage stage :
+       {v1::STAGE_ACCEPTED, v1::STAGE_ASSIGNED, v1::STAGE_ASSESSED, v1::STAGE_GRADED, v1::STAGE_PLANNED, v1::STAGE_IN_SERVICE, v1::STAGE_FOLLOW_UP}) {
     Walk walk;
     ASSERT_EQ(walk.To(stage), Void::kNone);
     ASSERT_EQ(walk.Go(v1::EVENT_TYPE_CLOSING_REQUESTED), Void::kNone);

@@ -21,9 +21,12 @@ struct Meaning {
 };
 Meaning MeaningOf(v1::Stage stage, const Cell& cell) {
   switch (cell.next) {
-    case Cell::Next::kIllegal: return {cell.next, v1::STAGE_UNSPECIFIED};
-    case Cell::Next::kSame: return {Cell::Next::kTo, stage};
-    default: return {cell.next, cell.to};
+    case Cell::Next::kIllegal:
+      return {cell.next, v1::STAGE_UNSPECIFIED};
+    case Cell::Next::kSame:
+      return {Cell::Next::kTo, stage};
+    default:
+      return {cell.next, cell.to};
   }
 }
 
@@ -92,7 +95,8 @@ TEST(Mutation, EveryChangedCellIsNoticed) {
         cells_changed.emplace(s, t);
         if (!CellAgrees(rules, stage, type)) continue;
         static constexpr const char* kNext[] = {"illegal", "same", "to", "before"};
-        survivors.push_back(v1::Stage_Name(stage) + " x " + v1::EventType_Name(type) + " -> " + kNext[static_cast<int>(cell.next)] + " " + v1::Stage_Name(cell.to));
+        survivors.push_back(v1::Stage_Name(stage) + " x " + v1::EventType_Name(type) + " -> " + kNext[static_cast<int>(cell.next)] + " " +
+                            v1::Stage_Name(cell.to));
       }
       rules.At(stage, type) = standard;
     }

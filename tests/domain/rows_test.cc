@@ -78,11 +78,10 @@ TEST(Rows, ThePlaceIsTheCommunityWhereNoCellIsNamed) {
 }
 
 TEST(Rows, TablesOfEachStage) {
-  const std::pair<v1::Stage, std::string> expected[] = {
-      {v1::STAGE_UNSPECIFIED, ""},       {v1::STAGE_SUBMITTED, "abdginrw"}, {v1::STAGE_HELD, "abdghinr"},
-      {v1::STAGE_DISPATCHED, "abdginrw"}, {v1::STAGE_OFFERED, "abdginr"},   {v1::STAGE_ACCEPTED, "abdginr"},
-      {v1::STAGE_ASSIGNED, "abdgiknr"},   {v1::STAGE_EVALUATED, "abdgiknr"}, {v1::STAGE_CLOSED, "abnr"},
-      {v1::STAGE_WITHDRAWN, "abnr"}};
+  const std::pair<v1::Stage, std::string> expected[] = {{v1::STAGE_UNSPECIFIED, ""},        {v1::STAGE_SUBMITTED, "abdginrw"}, {v1::STAGE_HELD, "abdghinr"},
+                                                        {v1::STAGE_DISPATCHED, "abdginrw"}, {v1::STAGE_OFFERED, "abdginr"},    {v1::STAGE_ACCEPTED, "abdginr"},
+                                                        {v1::STAGE_ASSIGNED, "abdgiknr"},   {v1::STAGE_EVALUATED, "abdgiknr"}, {v1::STAGE_CLOSED, "abnr"},
+                                                        {v1::STAGE_WITHDRAWN, "abnr"}};
   for (const auto& [stage, tables] : expected) {
     Walk walk;
     ASSERT_EQ(walk.To(stage), kNone);

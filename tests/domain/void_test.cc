@@ -38,8 +38,8 @@ const std::vector<VoidCase>& Cases() {
       {"another offer expired", STAGE_OFFERED, EVENT_TYPE_OFFER_EXPIRED, [](Event& e) { e.mutable_offer_expired()->set_offer(kOther); }, kObject, kLateUs},
       {"another closing", STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { e.mutable_closing_verified()->set_closing(kOther); }, kObject},
       {"expired early", STAGE_OFFERED, EVENT_TYPE_OFFER_EXPIRED, [](Event&) {}, kClock, kNoonUs + 2 * kHourUs - 1},
-      {"a clock that does not run escalates", STAGE_PLANNED, EVENT_TYPE_ESCALATED,
-       [](Event& e) { e.mutable_escalated()->set_kind(CLOCK_KIND_VERIFICATION); }, kClock, kLateUs},
+      {"a clock that does not run escalates", STAGE_PLANNED, EVENT_TYPE_ESCALATED, [](Event& e) { e.mutable_escalated()->set_kind(CLOCK_KIND_VERIFICATION); },
+       kClock, kLateUs},
       {"an offer's clock escalates", STAGE_OFFERED, EVENT_TYPE_ESCALATED, [](Event& e) { e.mutable_escalated()->set_kind(CLOCK_KIND_OFFER); }, kClock, kLateUs},
       {"verified by an executor", STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { SetVerifier(e, "w-1", ""); }, kVerifier},
       {"verified by the executing organisation", STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { SetVerifier(e, "w-9", "org-1"); }, kVerifier},
@@ -63,8 +63,8 @@ const std::vector<VoidCase>& Cases() {
       {"type and payload disagree", STAGE_PLANNED, EVENT_TYPE_NOTE_ADDED, [](Event& e) { e.mutable_urged(); }, kPayload},
       {"a type of no payload", STAGE_PLANNED, EVENT_TYPE_NOTE_ADDED, [](Event& e) { e.clear_payload(); }, kPayload},
       {"the last clock stopped", STAGE_PLANNED, EVENT_TYPE_SERVICE_RECORDED, [](Event& e) { e.clear_clocks(); }, kInvariant},
-      {"a return that restarts no clock", STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED,
-       [](Event& e) { e.mutable_closing_verified()->set_approved(false); }, kInvariant},
+      {"a return that restarts no clock", STAGE_EVALUATED, EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { e.mutable_closing_verified()->set_approved(false); },
+       kInvariant},
       {"an event of another subject", STAGE_PLANNED, EVENT_TYPE_NOTE_ADDED, [](Event& e) { e.set_subject("needs/another"); }, kChain},
   };
   return cases;
@@ -119,8 +119,7 @@ TEST(Void, AVerifierIsNobodyWhoEverGaveAService) {
   ASSERT_EQ(walk.Go(service), kNone);
   ASSERT_EQ(walk.Go(assigned), kNone);
   ASSERT_EQ(walk.Go(v1::EVENT_TYPE_CLOSING_REQUESTED), kNone);
-  EXPECT_EQ(std::vector<std::string>(walk.state.executors().begin(), walk.state.executors().end()),
-            (std::vector<std::string>{"w-1", "w-2", "w-3", "w-7"}));
+  EXPECT_EQ(std::vector<std::string>(walk.state.executors().begin(), walk.state.executors().end()), (std::vector<std::string>{"w-1", "w-2", "w-3", "w-7"}));
   for (const char* worker : {"w-1", "w-2", "w-3", "w-7"}) {
     Event verified = Next(walk.state, v1::EVENT_TYPE_CLOSING_VERIFIED);
     SetVerifier(verified, worker, "");

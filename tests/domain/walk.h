@@ -13,27 +13,42 @@ namespace gridloop::histories {
 // The shortest legal road to each stage, as DOMAIN tells it.
 inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
   using namespace v1;
-  std::vector<EventType> road = {EVENT_TYPE_SUBMITTED,       EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED,
-                                 EVENT_TYPE_OFFER_ACCEPTED,  EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED,
-                                 EVENT_TYPE_GRADED,          EVENT_TYPE_PLANNED,    EVENT_TYPE_SERVICE_RECORDED,
-                                 EVENT_TYPE_FOLLOW_UP_RECORDED, EVENT_TYPE_CLOSING_REQUESTED, EVENT_TYPE_CLOSING_VERIFIED};
+  std::vector<EventType> road = {
+      EVENT_TYPE_SUBMITTED,         EVENT_TYPE_DISPATCHED,      EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED,   EVENT_TYPE_WORKER_ASSIGNED,
+      EVENT_TYPE_ASSESSED,          EVENT_TYPE_GRADED,          EVENT_TYPE_PLANNED, EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_FOLLOW_UP_RECORDED,
+      EVENT_TYPE_CLOSING_REQUESTED, EVENT_TYPE_CLOSING_VERIFIED};
   auto first = [&road](size_t steps) { return std::vector<EventType>(road.begin(), road.begin() + static_cast<std::ptrdiff_t>(steps)); };
   switch (stage) {
-    case STAGE_SUBMITTED: return first(1);
-    case STAGE_HELD: return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD};
-    case STAGE_DISPATCHED: return first(2);
-    case STAGE_OFFERED: return first(3);
-    case STAGE_ACCEPTED: return first(4);
-    case STAGE_ASSIGNED: return first(5);
-    case STAGE_ASSESSED: return first(6);
-    case STAGE_GRADED: return first(7);
-    case STAGE_PLANNED: return first(8);
-    case STAGE_IN_SERVICE: return first(9);
-    case STAGE_FOLLOW_UP: return first(10);
-    case STAGE_EVALUATED: return first(11);
-    case STAGE_CLOSED: return first(12);
-    case STAGE_WITHDRAWN: return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_WITHDRAWN};
-    default: return {};
+    case STAGE_SUBMITTED:
+      return first(1);
+    case STAGE_HELD:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD};
+    case STAGE_DISPATCHED:
+      return first(2);
+    case STAGE_OFFERED:
+      return first(3);
+    case STAGE_ACCEPTED:
+      return first(4);
+    case STAGE_ASSIGNED:
+      return first(5);
+    case STAGE_ASSESSED:
+      return first(6);
+    case STAGE_GRADED:
+      return first(7);
+    case STAGE_PLANNED:
+      return first(8);
+    case STAGE_IN_SERVICE:
+      return first(9);
+    case STAGE_FOLLOW_UP:
+      return first(10);
+    case STAGE_EVALUATED:
+      return first(11);
+    case STAGE_CLOSED:
+      return first(12);
+    case STAGE_WITHDRAWN:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_WITHDRAWN};
+    default:
+      return {};
   }
 }
 

@@ -1,9 +1,8 @@
 // The built gridloop as a process of its own, and a client for it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -113,7 +112,8 @@ class Gridloop {
     std::filesystem::remove(ports_);
     int watch = ::inotify_init1(IN_CLOEXEC);
     ::inotify_add_watch(watch, beside.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE);
-    std::vector<std::string> arguments = {GRIDLOOP_BINARY, "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ports-file", ports_};
+    std::vector<std::string> arguments = {GRIDLOOP_BINARY,  "--data-dir",  data,           "--listen", "127.0.0.1:0",
+                                          "--admin-listen", "127.0.0.1:0", "--ports-file", ports_};
     if (with_directory) arguments.insert(arguments.end(), {"--directory", kSampleCity});
     process_ = std::make_unique<Process>(std::move(arguments), beside / (data.filename().string() + ".log"));
     auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);

@@ -4,8 +4,8 @@
 
 #include "directory/loader.h"
 #include "domain/row_keys.h"
-#include "golden/golden.h"
 #include "domain/walk.h"
+#include "golden/golden.h"
 #include "gridloop/v1/intake_service.pb.h"
 #include "sealing/seal.h"
 #include "sealing/secret.h"

@@ -9,8 +9,8 @@
 #include <set>
 #include <vector>
 
-#include "golden/golden.h"
 #include "domain/walk.h"
+#include "golden/golden.h"
 
 namespace gridloop {
 namespace {

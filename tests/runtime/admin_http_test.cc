@@ -16,7 +16,11 @@ namespace {
 
 class AdminHttpTest : public testing::Test {
  protected:
-  AdminHttpTest() : committer_(*Committer::Open(store_, clock_, {})), snapshots_(directories_), world_{*committer_, *committer_, keys_, snapshots_, clock_, ids_, secret_}, guard_(clock_) {
+  AdminHttpTest()
+      : committer_(*Committer::Open(store_, clock_, {})),
+        snapshots_(directories_),
+        world_{*committer_, *committer_, keys_, snapshots_, clock_, ids_, secret_},
+        guard_(clock_) {
     AdminHttp::Options options;
     options.metrics = [] { return std::string("a 1\n"); };
     options.checks = [this] { return Checks(world_, guard_, false); };

@@ -13,8 +13,10 @@ namespace {
 TEST(Log, EveryLineIsOneJsonObjectWhateverTheFieldsHold) {
   std::vector<std::string> lines;
   Log log({.level = LogLevel::kInfo, .form = Log::Form::kJson, .write = [&](std::string_view line) { lines.emplace_back(line); }});
-  const std::vector<std::string> hostile = {"", "\"quotes\" and \\", "line\nend\r\t", std::string("zero\0byte", 9), "\x1b[31mred", "\xff\xfe", "\xc0\xaf", "\xed\xa0\x80", "中文", "\xf0\x9f\x8f\xa0", "\xe4\xb8"};
-  for (const auto& text : hostile) log.Info("test", "said", {{"text", text}, {"number", int64_t{-5}}, {"share", std::numeric_limits<double>::quiet_NaN()}, {"yes", true}});
+  const std::vector<std::string> hostile = {"",         "\"quotes\" and \\", "line\nend\r\t", std::string("zero\0byte", 9), "\x1b[31mred", "\xff\xfe",
+                                            "\xc0\xaf", "\xed\xa0\x80",      "中文",          "\xf0\x9f\x8f\xa0",           "\xe4\xb8"};
+  for (const auto& text : hostile)
+    log.Info("test", "said", {{"text", text}, {"number", int64_t{-5}}, {"share", std::numeric_limits<double>::quiet_NaN()}, {"yes", true}});
   ASSERT_EQ(lines.size(), hostile.size());
   for (size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].find('\n'), lines[i].size() - 1);

@@ -100,15 +100,32 @@ TEST(Seal, WithoutPersonalFieldsNothingIsSealed) {
 // Free text that a person types is where personal data hides. Every string of a payload is either personal or stands in
 // this list with the reason why it may lie in the clear for ever.
 TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
-  const std::map<std::string, std::string> harmless = {
-      {"grid_code", "place in the clear"}, {"institution", "place in the clear"}, {"community", "place in the clear"},
-      {"type", "directory id"}, {"categories", "directory id"}, {"dangers", "directory id"},
-      {"external_reference", "number of another system"}, {"related_need", "need name"}, {"number", "derived"},
-      {"center", "unit id"}, {"unit", "unit id"}, {"station", "unit id"}, {"proposed_unit", "unit id"},
-      {"proposed_station", "unit id"}, {"worker", "worker id"}, {"co_workers", "worker id"}, {"workers", "worker id"},
-      {"organisations", "organisation id"}, {"tier", "policy word"}, {"form", "one of six words"},
-      {"follow_up_date", "date"}, {"rule", "policy id"}, {"mode_rule", "policy id"}, {"excluded_units", "unit id"},
-      {"reason", "stable code of a candidate"}, {"duty_unit", "unit id"}};
+  const std::map<std::string, std::string> harmless = {{"grid_code", "place in the clear"},
+                                                       {"institution", "place in the clear"},
+                                                       {"community", "place in the clear"},
+                                                       {"type", "directory id"},
+                                                       {"categories", "directory id"},
+                                                       {"dangers", "directory id"},
+                                                       {"external_reference", "number of another system"},
+                                                       {"related_need", "need name"},
+                                                       {"number", "derived"},
+                                                       {"center", "unit id"},
+                                                       {"unit", "unit id"},
+                                                       {"station", "unit id"},
+                                                       {"proposed_unit", "unit id"},
+                                                       {"proposed_station", "unit id"},
+                                                       {"worker", "worker id"},
+                                                       {"co_workers", "worker id"},
+                                                       {"workers", "worker id"},
+                                                       {"organisations", "organisation id"},
+                                                       {"tier", "policy word"},
+                                                       {"form", "one of six words"},
+                                                       {"follow_up_date", "date"},
+                                                       {"rule", "policy id"},
+                                                       {"mode_rule", "policy id"},
+                                                       {"excluded_units", "unit id"},
+                                                       {"reason", "stable code of a candidate"},
+                                                       {"duty_unit", "unit id"}};
   std::vector<const google::protobuf::Descriptor*> todo;
   const auto* payload = v1::Event::descriptor()->FindOneofByName("payload");
   for (int i = 0; i < payload->field_count(); ++i) todo.push_back(payload->field(i)->message_type());

@@ -1,7 +1,7 @@
 // The real daemon: credentials, retries, wrong fields, personal data.
-#include "wire/daemon_fixture.h"
-
 #include <google/protobuf/dynamic_message.h>
+
+#include "wire/daemon_fixture.h"
 
 namespace gridloop {
 namespace {

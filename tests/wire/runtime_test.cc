@@ -129,7 +129,8 @@ TEST_F(Runtime, EveryRegisteredMethodWantsACredential) {
         EXPECT_FALSE(conversation->Read(response.get()));
         result = conversation->Finish();
       } else if (method->server_streaming()) {
-        result = client->ReadStream(name, *request, response.get(), [] { return true; }, std::chrono::seconds(10));
+        result = client->ReadStream(
+            name, *request, response.get(), [] { return true; }, std::chrono::seconds(10));
       } else {
         result = client->Call(name, *request, response.get());
       }
@@ -167,7 +168,8 @@ TEST_F(Runtime, TheHandlerRunsOnlyForAKnownUnexpiredCredentialWithTheRole) {
 TEST_F(Runtime, AnErrorKeepsItsReasonFieldsDelayAndChineseOnTheWire) {
   router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
       kGet, [](const Caller&, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
-        reply(std::unexpected(Error{Code::kInvalidArgument, "INVALID_FIELDS", "One field is wrong.", "有一项填写有误。", {{"name", "is empty"}}, {{"version", "7"}}, 1'500'000}));
+        reply(std::unexpected(
+            Error{Code::kInvalidArgument, "INVALID_FIELDS", "One field is wrong.", "有一项填写有误。", {{"name", "is empty"}}, {{"version", "7"}}, 1'500'000}));
       });
   Serve();
   v1::IntakeServiceGetNeedResponse response;
@@ -400,7 +402,8 @@ TEST_F(Runtime, StoppingEndsStreamsAndOutlivesHandlersThatAnswerLate) {
   client->CallAsync(kSubmit, request, &response, std::chrono::seconds(30), [&](Expected<void> result) { answered.set_value(std::move(result)); });
   auto watch = std::async(std::launch::async, [&] {
     v1::WatchNeedsResponse change;
-    return client->ReadStream(kWatch, v1::WatchNeedsRequest(), &change, [] { return true; }, std::chrono::seconds(30));
+    return client->ReadStream(
+        kWatch, v1::WatchNeedsRequest(), &change, [] { return true; }, std::chrono::seconds(30));
   });
   ASSERT_TRUE(holding.Wait());
   ASSERT_TRUE(watching.Wait());

@@ -42,7 +42,8 @@ TEST_F(SimulatedDaemon, WhatFallsDueOnTheWayHappensAtItsOwnInstant) {
     for (const auto& clock : entry.started()) due[v1::ClockKind_Name(clock.kind()) + entry.event_id()] = clock.due_time().seconds();
     if (entry.type() == v1::EVENT_TYPE_OFFER_EXPIRED) {
       ++expired;
-      EXPECT_TRUE(std::ranges::any_of(due, [&](const auto& each) { return each.first.starts_with("CLOCK_KIND_OFFER") && each.second == entry.log_time().seconds(); }));
+      EXPECT_TRUE(
+          std::ranges::any_of(due, [&](const auto& each) { return each.first.starts_with("CLOCK_KIND_OFFER") && each.second == entry.log_time().seconds(); }));
     }
     if (entry.type() == v1::EVENT_TYPE_ESCALATED) ++escalated;
   }
@@ -71,8 +72,8 @@ TEST(SimulatedTime, TimesAreRead) {
   EXPECT_EQ(ParseTime("2026-03-02T09:00+08:00"), kStartUs);
   EXPECT_EQ(ParseTime("2026-03-02T01:00:00Z"), kStartUs);
   EXPECT_EQ(ParseTime("2026-03-01T20:30:30-04:30"), kStartUs + 30'000'000);
-  for (const char* bad : {"", "2026-03-02", "2026-03-02T09:00", "2026-02-30T09:00Z", "2026-03-02T24:00Z", "2026-03-02T09:60Z", "2026-03-02T09:00+8:00", "2026-03-02T09:00:0Z",
-                          "2026-03-02T09:00ZZ", "2026-03-02 09:00:00Z"}) {
+  for (const char* bad : {"", "2026-03-02", "2026-03-02T09:00", "2026-02-30T09:00Z", "2026-03-02T24:00Z", "2026-03-02T09:60Z", "2026-03-02T09:00+8:00",
+                          "2026-03-02T09:00:0Z", "2026-03-02T09:00ZZ", "2026-03-02 09:00:00Z"}) {
     EXPECT_FALSE(ParseTime(bad)) << bad;
   }
 }

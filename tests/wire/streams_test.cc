@@ -17,10 +17,13 @@ class Streams : public Daemon {
   std::vector<Response> Read(const std::string& token, const std::string& method, const Request& request, std::function<bool(const Response&)> enough) {
     std::vector<Response> all;
     Response response;
-    auto read = As(token)->ReadStream("gridloop.v1." + method, request, &response, [&] {
-      all.push_back(response);
-      return !enough(response);
-    }, std::chrono::seconds(20));
+    auto read = As(token)->ReadStream(
+        "gridloop.v1." + method, request, &response,
+        [&] {
+          all.push_back(response);
+          return !enough(response);
+        },
+        std::chrono::seconds(20));
     EXPECT_TRUE(read) << read.error().message;
     return all;
   }
@@ -82,8 +85,8 @@ TEST_F(Streams, AnInboxShowsANeedAndThatItHasLeft) {
   using Change = v1::WatchInboxResponse;
   v1::WatchInboxRequest watch;
   watch.set_parent("units/s01");
-  auto seen = Read<v1::WatchInboxRequest, Change>(centre_token_, "AssignmentService/WatchInbox", watch,
-                                                  [](const Change& change) { return change.need().has_offer(); });
+  auto seen =
+      Read<v1::WatchInboxRequest, Change>(centre_token_, "AssignmentService/WatchInbox", watch, [](const Change& change) { return change.need().has_offer(); });
   EXPECT_FALSE(seen.back().removed());
   EXPECT_TRUE(seen.back().need().report().summary().empty());  // lists and watches show no sealed field
   v1::RecallNeedRequest recall;

@@ -47,8 +47,8 @@ Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
     if (applied.offset() == offset) return Void::kNone;
   }
   // The state lists the first eight conflicts only.
-  if (event.version() == 1 && event.type() == v1::EVENT_TYPE_SUBMITTED && state.applied_size() > 0 &&
-      event.event_id() == state.applied(0).event_id() && event.body_mac() != state.applied(0).body_mac()) {
+  if (event.version() == 1 && event.type() == v1::EVENT_TYPE_SUBMITTED && state.applied_size() > 0 && event.event_id() == state.applied(0).event_id() &&
+      event.body_mac() != state.applied(0).body_mac()) {
     return Void::kConflict;
   }
   for (const auto& attempt : state.voids()) {
@@ -60,9 +60,7 @@ Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
   return Void::kVersion;
 }
 
-Error NotFound() {
-  return Error{Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt};
-}
+Error NotFound() { return Error{Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt}; }
 
 }  // namespace
 
@@ -159,8 +157,8 @@ Committer::~Committer() {
 Expected<void> Committer::FoldTail() {
   watermark_ = store_.LoadWatermark();
   uint64_t end = store_.EndOffset();
-  bool fits = watermark_.log_id() == store_.LogId() && watermark_.view_schema() == kViewSchema &&
-              watermark_.rules_epoch() == kRulesEpoch && watermark_.next_offset() <= end;
+  bool fits = watermark_.log_id() == store_.LogId() && watermark_.view_schema() == kViewSchema && watermark_.rules_epoch() == kRulesEpoch &&
+              watermark_.next_offset() <= end;
   if (fits && watermark_.next_offset() > 0) {
     auto previous = store_.ReadEvent(watermark_.next_offset() - 1);
     fits = previous && Sha256(*previous) == watermark_.prev_record_digest();
@@ -184,9 +182,8 @@ Expected<void> Committer::FoldTail() {
       ++foreign_records_;
     } else if (event.rules_epoch() > kRulesEpoch || !v1::EventType_IsValid(event.type())) {
       return Fail(Code::kFailedPrecondition, "NEWER_EVENTS",
-                  "The log holds events of rules epoch " + std::to_string(event.rules_epoch()) + ", type " +
-                      std::to_string(event.type()) + ", at " + ToText({0, offset}) +
-                      ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
+                  "The log holds events of rules epoch " + std::to_string(event.rules_epoch()) + ", type " + std::to_string(event.type()) + ", at " +
+                      ToText({0, offset}) + ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
     } else {
       auto loaded = Load(event.subject(), nullptr);
       if (!loaded) return std::unexpected(loaded.error());
@@ -250,7 +247,8 @@ void Committer::Enqueue(Request request) {
     } else if (stopping_) {
       refused = Error{Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "", {}, {}, 1'000'000};
     } else if (queue_.size() >= options_.queue_capacity) {
-      refused = Error{Code::kResourceExhausted, "QUEUE_FULL", "Too much waits for the ledger; wait and send it again.", "系统繁忙，请稍后重试。", {}, {}, kQueueFullRetryUs};
+      refused = Error{Code::kResourceExhausted, "QUEUE_FULL", "Too much waits for the ledger; wait and send it again.", "系统繁忙，请稍后重试。", {}, {},
+                      kQueueFullRetryUs};
     } else {
       queue_.push_back(std::move(request));
     }
@@ -272,8 +270,8 @@ void Committer::Append(Event event, Callback<Expected<Position>> done) {
   Enqueue(std::move(request));
 }
 
-void Committer::Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag,
-                       DecideFn decide, int64_t deadline_us, Callback<Expected<Verdict>> done) {
+void Committer::Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
+                       Callback<Expected<Verdict>> done) {
   Request request;
   request.subject = std::move(subject);
   request.event_id = std::move(event_id);
@@ -360,8 +358,13 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
       break;
     }
     if (reused) {
-      Error error{Code::kAlreadyExists, "REQUEST_ID_REUSED", "This request id succeeded before with another body; choose a new one.",
-                  "同一请求编号已用于另一内容，请重新提交。", {}, {}, std::nullopt};
+      Error error{Code::kAlreadyExists,
+                  "REQUEST_ID_REUSED",
+                  "This request id succeeded before with another body; choose a new one.",
+                  "同一请求编号已用于另一内容，请重新提交。",
+                  {},
+                  {},
+                  std::nullopt};
       return Answer(request, std::move(error));
     }
   }
@@ -373,13 +376,21 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   } else {
     if (!head) return Answer(request, NotFound());
     if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
-      return Answer(request, Error{Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.", "", {}, {}, std::nullopt});
+      return Answer(
+          request,
+          Error{Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.", "", {}, {}, std::nullopt});
     }
     if (request.etag) {
       uint64_t version = 0;
       auto [end, wrong] = std::from_chars(request.etag->data(), request.etag->data() + request.etag->size(), version);
       if (wrong != std::errc{} || end != request.etag->data() + request.etag->size() || version != head->version()) {
-        Error error{Code::kAborted, "ETAG_MISMATCH", "The need has changed since; get it again and decide again.", "内容已更新，请刷新后再操作。", {}, {{"version", std::to_string(head->version())}}, std::nullopt};
+        Error error{Code::kAborted,
+                    "ETAG_MISMATCH",
+                    "The need has changed since; get it again and decide again.",
+                    "内容已更新，请刷新后再操作。",
+                    {},
+                    {{"version", std::to_string(head->version())}},
+                    std::nullopt};
         return Answer(request, std::move(error));
       }
     }
@@ -387,7 +398,13 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
     if (!decided) return Answer(request, std::move(decided.error()));
     event = std::move(*decided);
     if (event.subject() != request.subject || event.event_id() != request.event_id) {
-      return Answer(request, Error{Code::kInternal, "DECISION_MISNAMED", "The decision names another need or event than it was asked for; nothing was written.", "", {}, {}, std::nullopt});
+      return Answer(request, Error{Code::kInternal,
+                                   "DECISION_MISNAMED",
+                                   "The decision names another need or event than it was asked for; nothing was written.",
+                                   "",
+                                   {},
+                                   {},
+                                   std::nullopt});
     }
     event.set_version(head->version() + 1);
     event.set_prev_digest(head->head_digest());
@@ -400,8 +417,13 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   auto state = head ? std::make_shared<NeedState>(*head) : std::make_shared<NeedState>();
   Void verdict = Fold(*state, event, {batch.next_offset, digest});
   if (verdict != Void::kNone && !(append && verdict == Void::kConflict)) {
-    Error error{Code::kFailedPrecondition, "EVENT_VOID", "The need's life does not allow this now; get it and look at its stage.",
-                "当前阶段不能这样操作，请刷新后再看。", {}, {{"void", std::string(VoidName(verdict))}}, std::nullopt};
+    Error error{Code::kFailedPrecondition,
+                "EVENT_VOID",
+                "The need's life does not allow this now; get it and look at its stage.",
+                "当前阶段不能这样操作，请刷新后再看。",
+                {},
+                {{"void", std::string(VoidName(verdict))}},
+                std::nullopt};
     return Answer(request, std::move(error));
   }
   batch.before.try_emplace(request.subject, head);
@@ -651,8 +673,7 @@ std::string Committer::Failure() const {
   return failure_;
 }
 
-void Committer::Get(std::string_view subject, std::optional<Position> at_least,
-                    Callback<Expected<std::shared_ptr<const NeedState>>> done) {
+void Committer::Get(std::string_view subject, std::optional<Position> at_least, Callback<Expected<std::shared_ptr<const NeedState>>> done) {
   if (at_least) {
     auto end = End(at_least->partition);
     if (!end || at_least->offset >= end->offset) return done(Behind());
@@ -662,8 +683,7 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least,
   done(std::move(state));
 }
 
-std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after,
-                                                                       size_t limit) const {
+std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after, size_t limit) const {
   if (!IsHot(prefix)) return CollectStoredRows(prefix, after, limit);
   std::vector<std::pair<std::string, std::string>> rows;
   std::shared_lock lock(view_mutex_);
@@ -673,8 +693,7 @@ std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::str
   return rows;
 }
 
-std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(std::string_view prefix, std::string_view after,
-                                                                             size_t limit) const {
+std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const {
   std::vector<std::pair<std::string, std::string>> rows;
   if (limit == 0) return rows;
   // One consistent picture: the layers in memory stand still while the store below them is read.
@@ -710,8 +729,7 @@ std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(st
   return rows;
 }
 
-void Committer::Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least,
-                     Callback<Expected<RowPage>> done) {
+void Committer::Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least, Callback<Expected<RowPage>> done) {
   if (at_least) {
     auto end = End(at_least->partition);
     if (!end || at_least->offset >= end->offset) return done(Behind());

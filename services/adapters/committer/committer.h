@@ -28,7 +28,7 @@ class Committer : public Ledger, public View {
   struct Options {
     size_t queue_capacity = 8192;
     size_t batch_capacity = 1024;
-    size_t states_kept = 200'000;    // clean states in memory
+    size_t states_kept = 200'000;        // clean states in memory
     size_t dirty_rows_written = 20'000;  // the view is written when this many rows wait, or after the interval
     std::chrono::milliseconds write_interval{500};
     // Told now and then while the view is folded from the log at the start: next offset, end of the log.
@@ -44,18 +44,16 @@ class Committer : public Ledger, public View {
   ~Committer() override;  // answers what is queued, ends subscriptions, writes the view
 
   void Append(Event event, Callback<Expected<Position>> done) override;
-  void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag,
-              DecideFn decide, int64_t deadline_us, Callback<Expected<Verdict>> done) override;
+  void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
+              Callback<Expected<Verdict>> done) override;
   Subscription Subscribe(Position from, Handler handler) override;
   Expected<Record> ReadAt(Position position) override;
   Expected<std::vector<Record>> ReadFrom(Position from, int limit) override;
   Expected<Position> End(uint32_t partition) override;
   std::string Failure() const override;
 
-  void Get(std::string_view subject, std::optional<Position> at_least,
-           Callback<Expected<std::shared_ptr<const NeedState>>> done) override;
-  void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least,
-            Callback<Expected<RowPage>> done) override;
+  void Get(std::string_view subject, std::optional<Position> at_least, Callback<Expected<std::shared_ptr<const NeedState>>> done) override;
+  void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least, Callback<Expected<RowPage>> done) override;
   int Count(std::string_view prefix, int limit) override;
   Subscription Watch(std::string prefix, std::function<void()> wake) override;
 
@@ -91,17 +89,15 @@ class Committer : public Ledger, public View {
   void ProcessOne(Request& request, Batch& batch);
   Expected<std::shared_ptr<const NeedState>> Load(const std::string& subject, const Batch* batch) const;
   void Publish(Batch& batch);
-  void EvictClean();  // with view_mutex_ held
-  void AddRow(Row row);                     // with view_mutex_ held
-  void RemoveRow(const std::string& key);   // with view_mutex_ held
+  void EvictClean();                                                                   // with view_mutex_ held
+  void AddRow(Row row);                                                                // with view_mutex_ held
+  void RemoveRow(const std::string& key);                                              // with view_mutex_ held
   void MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state);  // with view_mutex_ held
   void CancelSubscribers();
   static void Answer(Request& request, Error error);
   // Rows of tables that are not hot: memory over the store.
-  std::vector<std::pair<std::string, std::string>> CollectStoredRows(std::string_view prefix, std::string_view after,
-                                                                     size_t limit) const;
-  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after,
-                                                               size_t limit) const;
+  std::vector<std::pair<std::string, std::string>> CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const;
+  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
 
   Store& store_;
   Clock& clock_;

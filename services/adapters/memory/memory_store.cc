@@ -32,8 +32,7 @@ Expected<std::optional<NeedState>> MemoryStore::LoadState(std::string_view subje
   return std::optional(std::move(state));
 }
 
-void MemoryStore::ScanRows(std::string_view prefix, std::string_view after,
-                           const std::function<bool(std::string_view, std::string_view)>& visit) const {
+void MemoryStore::ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const {
   std::shared_lock lock(mutex_);
   for (auto it = rows_.lower_bound(std::max(prefix, after)); it != rows_.end() && it->first.starts_with(prefix); ++it) {
     if (it->first > after && !visit(it->first, it->second)) return;

@@ -21,8 +21,7 @@ class MemoryStore : public Store {
   uint64_t EndOffset() const override;
   std::string LogId() const override { return "memory-log-00001"; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  void ScanRows(std::string_view prefix, std::string_view after,
-                const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;

@@ -81,8 +81,7 @@ Expected<void> MakeDirectory(const std::filesystem::path& directory) {
 
 RocksdbStore::~RocksdbStore() = default;
 
-Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem::path& directory, IdSource& ids,
-                                                           uint64_t events_between_flushes) {
+Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem::path& directory, IdSource& ids, uint64_t events_between_flushes) {
   if (auto made = MakeDirectory(directory); !made) return std::unexpected(made.error());
   std::unique_ptr<RocksdbStore> store(new RocksdbStore());
   store->events_between_flushes_ = events_between_flushes;
@@ -99,7 +98,8 @@ Expected<std::unique_ptr<RocksdbStore>> RocksdbStore::Open(const std::filesystem
     batch.Put(kLogIdKey, ids.Random(16));
     if (auto status = store->ledger_->Write(synced, &batch); !status.ok()) return StoreError("start the ledger", status);
   } else if (**format != kFormat) {
-    return Fail(Code::kFailedPrecondition, "NEWER_FORMAT", "The data directory has format " + **format + ", this build knows " + std::string(kFormat) + ": start the gridloop that wrote it.");
+    return Fail(Code::kFailedPrecondition, "NEWER_FORMAT",
+                "The data directory has format " + **format + ", this build knows " + std::string(kFormat) + ": start the gridloop that wrote it.");
   }
   auto log_id = ReadKey(*store->ledger_, kLogIdKey);
   if (!log_id) return std::unexpected(log_id.error());
@@ -132,9 +132,7 @@ Expected<void> RocksdbStore::Append(uint64_t first_offset, const std::vector<std
   return {};
 }
 
-std::optional<std::string> RocksdbStore::ReadEvent(uint64_t offset) const {
-  return ReadKey(*ledger_, EventKey(offset)).value_or(std::nullopt);
-}
+std::optional<std::string> RocksdbStore::ReadEvent(uint64_t offset) const { return ReadKey(*ledger_, EventKey(offset)).value_or(std::nullopt); }
 
 Expected<std::optional<NeedState>> RocksdbStore::LoadState(std::string_view subject) const {
   auto value = ReadKey(*view_, "s" + std::string(subject));
@@ -147,8 +145,7 @@ Expected<std::optional<NeedState>> RocksdbStore::LoadState(std::string_view subj
   return std::optional(std::move(state));
 }
 
-void RocksdbStore::ScanRows(std::string_view prefix, std::string_view after,
-                            const std::function<bool(std::string_view, std::string_view)>& visit) const {
+void RocksdbStore::ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const {
   std::string start = "r" + std::string(std::max(prefix, after));
   std::unique_ptr<rocksdb::Iterator> rows(view_->NewIterator(rocksdb::ReadOptions()));
   for (rows->Seek(start); rows->Valid(); rows->Next()) {
@@ -242,8 +239,7 @@ Expected<void> Vault::Destroy(const std::vector<std::string>& keys) {
   return {};
 }
 
-RocksdbKeys::RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids)
-    : vault_(std::move(vault)), ids_(ids), refiller_([this] { Refill(); }) {}
+RocksdbKeys::RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids) : vault_(std::move(vault)), ids_(ids), refiller_([this] { Refill(); }) {}
 
 RocksdbKeys::~RocksdbKeys() {
   {

@@ -26,8 +26,7 @@ class RocksdbStore : public Store {
  public:
   // Makes what is missing. kFailedPrecondition: DATA_IN_USE (a second process), NEWER_FORMAT.
   // `events_between_flushes` bounds what is folded again after a crash.
-  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids,
-                                                      uint64_t events_between_flushes = 50'000);
+  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids, uint64_t events_between_flushes = 50'000);
   ~RocksdbStore() override;
 
   Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) override;
@@ -35,8 +34,7 @@ class RocksdbStore : public Store {
   uint64_t EndOffset() const override { return end_; }
   std::string LogId() const override { return log_id_; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  void ScanRows(std::string_view prefix, std::string_view after,
-                const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;
@@ -81,8 +79,8 @@ class RocksdbKeys : public KeyStore {
   std::mutex mutex_;
   std::condition_variable low_;
   std::condition_variable filled_;
-  std::deque<SealingKey> pool_;  // durable, not yet given; lost with the process and then never given
-  size_t waiting_ = 0;           // Takes that found the pool empty
+  std::deque<SealingKey> pool_;   // durable, not yet given; lost with the process and then never given
+  size_t waiting_ = 0;            // Takes that found the pool empty
   std::optional<Error> failure_;  // of the last refill; tried again at the next Take
   bool stopping_ = false;
   std::thread refiller_;

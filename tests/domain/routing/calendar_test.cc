@@ -20,12 +20,10 @@ constexpr v1::LimitUnit kWorkingDays = v1::LIMIT_UNIT_WORKING_DAYS;
 
 TEST(CalendarOf2026, EveryHolidayAndMakeUpWorkdayIsWhatTheNoticeSays) {
   WorkCalendar calendar(CalendarOf2026());
-  const std::set<std::string> make_up = {"2026-01-04", "2026-02-14", "2026-02-28",
-                                         "2026-05-09", "2026-09-20", "2026-10-10"};
-  const std::pair<const char*, const char*> holidays[] = {
-      {"2026-01-01", "2026-01-03"}, {"2026-02-15", "2026-02-23"}, {"2026-04-04", "2026-04-06"},
-      {"2026-05-01", "2026-05-05"},
-      {"2026-06-19", "2026-06-21"}, {"2026-09-25", "2026-09-27"}, {"2026-10-01", "2026-10-07"}};
+  const std::set<std::string> make_up = {"2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"};
+  const std::pair<const char*, const char*> holidays[] = {{"2026-01-01", "2026-01-03"}, {"2026-02-15", "2026-02-23"}, {"2026-04-04", "2026-04-06"},
+                                                          {"2026-05-01", "2026-05-05"}, {"2026-06-19", "2026-06-21"}, {"2026-09-25", "2026-09-27"},
+                                                          {"2026-10-01", "2026-10-07"}};
   int working = 0;
   for (int64_t day = DaysFromDate("2026-01-01"); day <= DaysFromDate("2026-12-31"); ++day) {
     std::string date = DateFromDays(day);
@@ -112,7 +110,7 @@ TEST(CalendarOf2026, EveryMomentOfSpringFestivalLeadsToTheMorningAfter) {
 
 TEST(CalendarOf2026, AfterTheLastDatedYearOnlyWeekendsAreKnownAndWorkingTimeIsProvisional) {
   WorkCalendar calendar(CalendarOf2026());
-  EXPECT_TRUE(calendar.IsWorkingDay("2027-01-01"));   // a Friday
+  EXPECT_TRUE(calendar.IsWorkingDay("2027-01-01"));  // a Friday
   EXPECT_FALSE(calendar.IsWorkingDay("2027-01-02"));
   DueTime beyond = calendar.Due(At(calendar, "2026-12-31 18:00"), LimitOf(1, kWorkingHours));
   EXPECT_EQ(Show(calendar, beyond.due_us), "2027-01-01 09:30");
@@ -146,19 +144,13 @@ TEST(CalendarOf2026, AnOpeningSpanMayEndAtMidnight) {
   span->set_start_minute(0);
   span->set_end_minute(1440);
   WorkCalendar calendar(message);
-  EXPECT_EQ(Show(calendar, calendar.Due(At(calendar, "2026-03-06 23:30"), LimitOf(1, kWorkingHours)).due_us),
-            "2026-03-09 00:30");
-  EXPECT_EQ(Show(calendar, calendar.Due(At(calendar, "2026-03-06 23:00"), LimitOf(1, kWorkingHours)).due_us),
-            "2026-03-07 00:00");
+  EXPECT_EQ(Show(calendar, calendar.Due(At(calendar, "2026-03-06 23:30"), LimitOf(1, kWorkingHours)).due_us), "2026-03-09 00:30");
+  EXPECT_EQ(Show(calendar, calendar.Due(At(calendar, "2026-03-06 23:00"), LimitOf(1, kWorkingHours)).due_us), "2026-03-07 00:00");
 }
 
-v1::Limit AnyLimit() {
-  return LimitOf(*rc::gen::inRange(1, 300), *rc::gen::element(kMinutes, kHours, kDays, kWorkingHours, kWorkingDays));
-}
+v1::Limit AnyLimit() { return LimitOf(*rc::gen::inRange(1, 300), *rc::gen::element(kMinutes, kHours, kDays, kWorkingHours, kWorkingDays)); }
 
-int64_t AnyMoment(const WorkCalendar& calendar) {
-  return At(calendar, "2025-11-01 00:00") + *rc::gen::inRange<int64_t>(0, 450LL * 24 * kHourUs);
-}
+int64_t AnyMoment(const WorkCalendar& calendar) { return At(calendar, "2025-11-01 00:00") + *rc::gen::inRange<int64_t>(0, 450LL * 24 * kHourUs); }
 
 TEST(CalendarProperties, DueIsMonotoneInItsStart) {
   WorkCalendar calendar(CalendarOf2026());

@@ -11,7 +11,7 @@ namespace {
 
 using namespace small_city;
 
-const char* const kOpen = "2026-03-02 10:00";   // a Monday
+const char* const kOpen = "2026-03-02 10:00";  // a Monday
 const char* const kNight = "2026-03-02 22:00";
 
 store::v1::NeedState NeedAt(const std::string& unit, const std::string& station, v1::Urgency urgency) {
@@ -24,8 +24,7 @@ store::v1::NeedState NeedAt(const std::string& unit, const std::string& station,
   return state;
 }
 
-OfferDecision Decide(const City& city, const store::v1::NeedState& state, const std::string& at,
-                     std::map<std::string, int> loads = {}) {
+OfferDecision Decide(const City& city, const store::v1::NeedState& state, const std::string& at, std::map<std::string, int> loads = {}) {
   return DecideOffer(*city.Make(), state, At(at), [&](const std::string& worker) { return loads[worker]; });
 }
 
@@ -55,8 +54,7 @@ TEST(DecideOffer, RanksByShiftThenSkillsThenLoadThenId) {
   afternoon->set_weekday(1);
   afternoon->set_start_minute(14 * 60);
   afternoon->set_end_minute(18 * 60);
-  OfferDecision decision =
-      Decide(city, NeedAt("oak", "north", v1::URGENCY_ROUTINE), kOpen, {{"w2", 3}, {"w3", 1}, {"w4", 1}});
+  OfferDecision decision = Decide(city, NeedAt("oak", "north", v1::URGENCY_ROUTINE), kOpen, {{"w2", 3}, {"w3", 1}, {"w4", 1}});
   EXPECT_EQ(decision.worker, "w3");
   EXPECT_EQ(Candidates(decision), "w1:fewer-skills w2:more-load w3:suggested* w4:tie-by-id w5:off-duty");
   EXPECT_EQ(decision.receipt.directory_hash(), std::string(32, 'd'));
@@ -169,8 +167,7 @@ TEST(CrisisOffer, RingsWorkerStationAndCentreTogether) {
   city.AddWorker("s", {"north"});
   city.OnDuty("north", "2026-02-14", "s");  // on the eve of Spring Festival
   EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), kOpen)), "worker:r unit:north unit:center");
-  EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), "2026-02-14 18:30")),
-            "worker:s unit:north unit:center");
+  EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), "2026-02-14 18:30")), "worker:s unit:north unit:center");
   EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), kNight)), "unit:north unit:center");
   EXPECT_EQ(Alerts(Decide(city, NeedAt("x-minors", "center", v1::URGENCY_CRISIS), kNight)), "unit:center");
 }

@@ -56,15 +56,15 @@ TEST(Route, CoverageDecidesWhereNoRuleDoes) {
       {"an unlisted cell falls to its community", InputsAt(kOakCell), "oak", {}, "oak:covers-community*"},
       {"a community's own code", InputsAt(kOak), "oak", {}, "oak:covers-community*"},
       {"an alias", InputsAt("G-1"), "oak", {}, "oak:covers-community*"},
-      {"a listed cell wins over its community", InputsAt(kOakMarket), "market", {},
-       "market:covers-cell* oak:less-specific"},
+      {"a listed cell wins over its community", InputsAt(kOakMarket), "market", {}, "market:covers-cell* oak:less-specific"},
       {"a community without a room is its station's", InputsAt(kElm), "north", {}, "north:covers-community*"},
-      {"an institution wins over the place", AtInstitution("middle-school", kOakMarket), "x-school", {},
+      {"an institution wins over the place",
+       AtInstitution("middle-school", kOakMarket),
+       "x-school",
+       {},
        "x-school:covers-institution* market:less-specific oak:less-specific"},
-      {"an institution brings its community", AtInstitution("children-home"), "x-minors", {},
-       "x-minors:covers-institution* oak:less-specific"},
-      {"an unknown institution leaves the place", AtInstitution("no-such-school", kOak), "oak", {},
-       "oak:covers-community*"},
+      {"an institution brings its community", AtInstitution("children-home"), "x-minors", {}, "x-minors:covers-institution* oak:less-specific"},
+      {"an unknown institution leaves the place", AtInstitution("no-such-school", kOak), "oak", {}, "oak:covers-community*"},
       {"a community's code is no institution", AtInstitution(kOak), "", v1::HELD_REASON_NO_CANDIDATE, ""},
       {"an institution's id is no grid code", InputsAt("middle-school"), "", v1::HELD_REASON_NO_CANDIDATE, ""},
       {"nobody covers it", InputsAt(kPine), "", v1::HELD_REASON_NO_CANDIDATE, ""},
@@ -72,18 +72,13 @@ TEST(Route, CoverageDecidesWhereNoRuleDoes) {
       {"nothing said", InputsAt(""), "", v1::HELD_REASON_NO_CANDIDATE, ""},
       {"only an address", address_only, "", v1::HELD_REASON_LOCATION_TOO_VAGUE, ""},
       {"the room stood then", InputsAt(kAsh, "2026-01-31 23:59"), "ash", {}, "ash:covers-community*"},
-      {"the room is closed", InputsAt(kAsh, "2026-02-01 00:00"), "", v1::HELD_REASON_NO_CANDIDATE,
-       "ash:not-valid-then"},
+      {"the room is closed", InputsAt(kAsh, "2026-02-01 00:00"), "", v1::HELD_REASON_NO_CANDIDATE, "ash:not-valid-then"},
       {"the room is excluded", Without(InputsAt(kOak), {"oak"}), "north", {}, "oak:excluded north:station-of*"},
-      {"room and station are excluded", Without(InputsAt(kOak), {"oak", "north"}), "", v1::HELD_REASON_NONE_LEFT,
-       "oak:excluded north:excluded"},
-      {"the excluded are listed also after a choice", Without(InputsAt(kOakMarket), {"oak"}), "market", {},
-       "market:covers-cell* oak:excluded"},
-      {"the only station is excluded", Without(InputsAt(kElm), {"north"}), "", v1::HELD_REASON_NONE_LEFT,
-       "north:excluded"},
-      {"above a special unit is the centre, which is offered nothing",
-       Without(AtInstitution("children-home"), {"x-minors", "oak", "north"}), "", v1::HELD_REASON_NONE_LEFT,
-       "x-minors:excluded oak:excluded north:excluded"},
+      {"room and station are excluded", Without(InputsAt(kOak), {"oak", "north"}), "", v1::HELD_REASON_NONE_LEFT, "oak:excluded north:excluded"},
+      {"the excluded are listed also after a choice", Without(InputsAt(kOakMarket), {"oak"}), "market", {}, "market:covers-cell* oak:excluded"},
+      {"the only station is excluded", Without(InputsAt(kElm), {"north"}), "", v1::HELD_REASON_NONE_LEFT, "north:excluded"},
+      {"above a special unit is the centre, which is offered nothing", Without(AtInstitution("children-home"), {"x-minors", "oak", "north"}), "",
+       v1::HELD_REASON_NONE_LEFT, "x-minors:excluded oak:excluded north:excluded"},
   };
   for (const RouteCase& each : cases) {
     v1::RoutingReceipt receipt = Route(*snapshot, each.inputs);
@@ -322,9 +317,7 @@ TEST(RoutingProperties, RoutingIsDeterministicAndAChosenUnitIsNeverExcludedOrInv
     auto snapshot = city.Make();
     v1::RoutingReceipt receipt = Route(*snapshot, inputs);
     RC_ASSERT(DifferingFields(receipt, Route(*city.Make(), inputs)).empty());
-    auto excluded = [&](const std::string& unit) {
-      return std::ranges::find(inputs.excluded_units(), unit) != inputs.excluded_units().end();
-    };
+    auto excluded = [&](const std::string& unit) { return std::ranges::find(inputs.excluded_units(), unit) != inputs.excluded_units().end(); };
     int chosen = 0;
     std::vector<std::string> seen;
     for (const auto& candidate : receipt.candidates()) {
@@ -339,8 +332,7 @@ TEST(RoutingProperties, RoutingIsDeterministicAndAChosenUnitIsNeverExcludedOrInv
     }
     RC_ASSERT(chosen == (receipt.unit().empty() ? 0 : 1));
     RC_ASSERT(!receipt.unit().empty() || receipt.held_reason() != v1::HELD_REASON_UNSPECIFIED);
-    RC_ASSERT(receipt.unit().empty() || receipt.held_reason() == v1::HELD_REASON_UNSPECIFIED ||
-              receipt.held_reason() == v1::HELD_REASON_CONFIRMATION);
+    RC_ASSERT(receipt.unit().empty() || receipt.held_reason() == v1::HELD_REASON_UNSPECIFIED || receipt.held_reason() == v1::HELD_REASON_CONFIRMATION);
     if (inputs.bounces() >= 2) RC_ASSERT(receipt.held_reason() == v1::HELD_REASON_SECOND_BOUNCE);
     if (inputs.urgency() == v1::URGENCY_CRISIS) RC_ASSERT(receipt.held_reason() != v1::HELD_REASON_CONFIRMATION);
   }));

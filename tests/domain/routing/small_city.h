@@ -10,11 +10,11 @@
 
 namespace gridloop::small_city {
 
-inline const std::string kOak = "320585001001";     // its room is oak
-inline const std::string kElm = "320585001002";     // no room: the station north serves it
-inline const std::string kAsh = "320585002001";     // its room was closed at the end of January
-inline const std::string kPine = "320585002002";    // nobody covers it
-inline const std::string kOakCell = kOak + "001";   // no row of its own: falls to its community
+inline const std::string kOak = "320585001001";      // its room is oak
+inline const std::string kElm = "320585001002";      // no room: the station north serves it
+inline const std::string kAsh = "320585002001";      // its room was closed at the end of January
+inline const std::string kPine = "320585002002";     // nobody covers it
+inline const std::string kOakCell = kOak + "001";    // no row of its own: falls to its community
 inline const std::string kOakMarket = kOak + "009";  // a single cell with a unit of its own
 
 struct City {
@@ -71,8 +71,7 @@ struct City {
     row->set_grid_code(code);
     return *row;
   }
-  v1::Worker& AddWorker(const std::string& id, std::initializer_list<const char*> units,
-                        std::initializer_list<const char*> skills = {}) {
+  v1::Worker& AddWorker(const std::string& id, std::initializer_list<const char*> units, std::initializer_list<const char*> skills = {}) {
     auto* worker = directory.add_workers();
     worker->set_name("workers/" + id);
     for (const char* unit : units) worker->add_posts()->set_unit("units/" + std::string(unit));

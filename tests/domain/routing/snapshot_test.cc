@@ -80,8 +80,7 @@ TEST(DutyRoster, AnEntryLastsFromClosingToTheNextOpening) {
   city.OnDuty("north", "2026-03-04", "wed");
   auto snapshot = city.Make();
   const std::pair<const char*, const char*> cases[] = {
-      {"2026-03-03 08:59", ""},    {"2026-03-03 18:29", ""},    {"2026-03-03 18:30", "tue"},
-      {"2026-03-04 00:00", "tue"},
+      {"2026-03-03 08:59", ""},    {"2026-03-03 18:29", ""},    {"2026-03-03 18:30", "tue"}, {"2026-03-04 00:00", "tue"},
       {"2026-03-04 08:59", "tue"}, {"2026-03-04 09:00", ""},    {"2026-03-04 12:00", "wed"},  // the day's noon break
       {"2026-03-04 13:30", ""},    {"2026-03-04 18:30", "wed"}, {"2026-03-05 08:59", "wed"}, {"2026-03-05 18:30", ""}};
   for (auto [at, expected] : cases) EXPECT_EQ(Names(snapshot->OnDutyRoster("north", At(at))), expected) << at;
@@ -91,15 +90,14 @@ TEST(DutyRoster, AnEntryLastsFromClosingToTheNextOpening) {
 TEST(DutyRoster, OnDaysOffAnEntryBeginsAtMidnightAndRelievesTheOneBefore) {
   City city;
   for (const char* id : {"eve", "first", "fifth"}) city.AddWorker(id, {"center"});
-  city.OnDuty("center", "2026-02-14", "eve");    // a made-up Saturday, then nine days of Spring Festival
+  city.OnDuty("center", "2026-02-14", "eve");  // a made-up Saturday, then nine days of Spring Festival
   city.OnDuty("center", "2026-02-15", "first");
   city.OnDuty("center", "2026-02-19", "fifth");
   auto snapshot = city.Make();
-  const std::pair<const char*, const char*> cases[] = {
-      {"2026-02-14 18:29", ""},      {"2026-02-14 18:30", "eve"},   {"2026-02-14 23:59", "eve"},
-      {"2026-02-15 00:00", "first"}, {"2026-02-15 10:00", "first"}, {"2026-02-18 23:59", "first"},
-      {"2026-02-19 00:00", "fifth"}, {"2026-02-23 12:00", "fifth"}, {"2026-02-24 08:59", "fifth"},
-      {"2026-02-24 09:00", ""},      {"2026-02-24 18:30", ""}};
+  const std::pair<const char*, const char*> cases[] = {{"2026-02-14 18:29", ""},      {"2026-02-14 18:30", "eve"},   {"2026-02-14 23:59", "eve"},
+                                                       {"2026-02-15 00:00", "first"}, {"2026-02-15 10:00", "first"}, {"2026-02-18 23:59", "first"},
+                                                       {"2026-02-19 00:00", "fifth"}, {"2026-02-23 12:00", "fifth"}, {"2026-02-24 08:59", "fifth"},
+                                                       {"2026-02-24 09:00", ""},      {"2026-02-24 18:30", ""}};
   for (auto [at, expected] : cases) EXPECT_EQ(Names(snapshot->OnDutyRoster("center", At(at))), expected) << at;
 }
 
@@ -136,9 +134,7 @@ TEST(StartClock, TheFirstRuleThatFitsDecides) {
   rule("else", v1::URGENCY_UNSPECIFIED, v1::GRADE_UNSPECIFIED, 8);
   auto snapshot = city.Make();
   int64_t now = At("2026-03-02 09:00");
-  auto start = [&](v1::Urgency urgency, int grade) {
-    return snapshot->StartClock(v1::CLOCK_KIND_OFFER, urgency, static_cast<v1::Grade>(grade), now);
-  };
+  auto start = [&](v1::Urgency urgency, int grade) { return snapshot->StartClock(v1::CLOCK_KIND_OFFER, urgency, static_cast<v1::Grade>(grade), now); };
   EXPECT_EQ(start(v1::URGENCY_URGENT, 1).rule(), "urgent");
   EXPECT_EQ(start(v1::URGENCY_ROUTINE, 1).rule(), "heavy");
   EXPECT_EQ(start(v1::URGENCY_ROUTINE, 2).rule(), "else");
@@ -154,9 +150,7 @@ TEST(StartClock, ReachingPastTheLastDatedYearIsProvisional) {
   limit->set_kind(v1::CLOCK_KIND_OFFER);
   *limit->mutable_limit() = testing_2026::LimitOf(8, v1::LIMIT_UNIT_WORKING_HOURS);
   auto snapshot = city.Make();
-  auto at = [&](const char* text) {
-    return snapshot->StartClock(v1::CLOCK_KIND_OFFER, v1::URGENCY_ROUTINE, v1::GRADE_ONE, At(text)).provisional();
-  };
+  auto at = [&](const char* text) { return snapshot->StartClock(v1::CLOCK_KIND_OFFER, v1::URGENCY_ROUTINE, v1::GRADE_ONE, At(text)).provisional(); };
   EXPECT_FALSE(at("2026-12-31 09:00"));
   EXPECT_TRUE(at("2026-12-31 09:01"));
 }

@@ -27,29 +27,29 @@ std::string LocalText(const WorkCalendar& calendar, int64_t at_us) {
   return calendar.LocalDate(at_us) + " " + two(minute / 60) + ":" + two(minute % 60);
 }
 
-struct LimitWords {
+struct Words {
   const char* english;
   const char* chinese;
 };
-LimitWords WordsOf(v1::LimitUnit unit) {
+Words WordsOf(v1::LimitUnit unit, bool one) {
   switch (unit) {
     case v1::LIMIT_UNIT_NATURAL_MINUTES:
-      return {"minutes", "分钟"};
+      return {one ? "minute" : "minutes", "分钟"};
     case v1::LIMIT_UNIT_NATURAL_HOURS:
-      return {"hours round the clock", "小时（自然时）"};
+      return {one ? "hour round the clock" : "hours round the clock", "小时（自然时）"};
     case v1::LIMIT_UNIT_NATURAL_DAYS:
-      return {"days round the clock", "天（自然日）"};
+      return {one ? "day round the clock" : "days round the clock", "天（自然日）"};
     case v1::LIMIT_UNIT_WORKING_HOURS:
-      return {"working hours", "个工作时"};
+      return {one ? "working hour" : "working hours", "个工作时"};
     case v1::LIMIT_UNIT_WORKING_DAYS:
-      return {"working days", "个工作日"};
+      return {one ? "working day" : "working days", "个工作日"};
     default:
       return {"hours", "小时"};
   }
 }
 
 // "ACCEPTANCE" to what a person calls it.
-LimitWords WordsOf(v1::ClockKind kind) {
+Words WordsOf(v1::ClockKind kind) {
   switch (kind) {
     case v1::CLOCK_KIND_ROUTING:
       return {"routing", "派单"};
@@ -118,13 +118,7 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
     entry.set_position(ToText({0, offset}));
     entry.set_digest(Hex(digest));
     entry.set_event_id(Base32(event.event_id()));
-    for (const auto& start : event.clocks()) {
-      store::v1::RunningClock clock;
-      *clock.mutable_start() = start;
-      clock.set_object(event.event_id());
-      clock.set_started_us(event.logged_at_us());
-      *entry.add_started() = ToDeadline(clock);
-    }
+    for (const auto& start : event.clocks()) *entry.add_started() = ToDeadline(RunningClockOf(event, start));
     if (cut) {
       entry.clear_type();
       entry.clear_stage_before();
@@ -141,45 +135,64 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
   reply(std::move(response));
 }
 
+Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::ExplainDeadlineRequest& request) const {
+  std::optional<std::string> event_id;
+  const store::v1::RunningClock* running = nullptr;
+  if (!request.event().empty()) {
+    event_id = ParseBase32(request.event());
+    if (!event_id) return std::unexpected(*Refuse({{"event", "must be the id of an event, 26 characters, as the timeline says"}}));
+  } else if (request.kind() == v1::CLOCK_KIND_UNSPECIFIED) {
+    running = NextClock(state);
+  } else {
+    for (const auto& each : state.clocks()) {
+      if (each.start().kind() == request.kind() && (running == nullptr || each.start().due_us() < running->start().due_us())) running = &each;
+    }
+  }
+  if (running != nullptr) event_id = running->object();
+  const auto applied = std::ranges::find_if(state.applied(), [&](const auto& each) { return event_id && each.event_id() == *event_id; });
+  if (applied == state.applied().end()) {
+    return Fail(Code::kNotFound, "CLOCK_NOT_RUNNING",
+                "No such clock runs; GetTimeline names the event that started each clock that ever ran, and `event` explains it.", "该时限当前未在计时。");
+  }
+  FoundClock found;
+  auto record = world_.ledger.ReadAt({0, applied->offset()});
+  if (!record || !found.starter.ParseFromString(record->value))
+    return Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read.");
+  if (running != nullptr) {
+    found.clock = *running;
+    return found;
+  }
+  for (const auto& start : found.starter.clocks()) {
+    if (request.kind() != v1::CLOCK_KIND_UNSPECIFIED && start.kind() != request.kind()) continue;
+    found.clock = RunningClockOf(found.starter, start);
+    return found;
+  }
+  return Fail(Code::kNotFound, "CLOCK_NOT_STARTED", "This event started no such clock; the timeline names those that it did.", "该事件未启动此时限。");
+}
+
 void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply) {
   auto state = FindState(world_, caller, request.name(), {});
   if (!state) return reply(std::unexpected(state.error()));
-  const store::v1::RunningClock* clock = nullptr;
-  if (request.kind() == v1::CLOCK_KIND_UNSPECIFIED) {
-    clock = NextClock(**state);
-  } else {
-    for (const auto& each : (*state)->clocks()) {
-      if (each.start().kind() == request.kind() && (clock == nullptr || each.start().due_us() < clock->start().due_us())) clock = &each;
-    }
-  }
-  if (clock == nullptr) {
-    return reply(Fail(Code::kNotFound, "CLOCK_NOT_RUNNING", "No such clock runs; the need's deadlines name those that do, the timeline all that ever ran.",
-                      "该时限当前未在计时。"));
-  }
-  Event starter;
-  for (const auto& applied : (*state)->applied()) {
-    if (applied.event_id() != clock->object()) continue;
-    auto record = world_.ledger.ReadAt({0, applied.offset()});
-    if (!record || !starter.ParseFromString(record->value))
-      return reply(Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read."));
-  }
+  auto found = FindClock(**state, request);
+  if (!found) return reply(std::unexpected(found.error()));
+  const auto& [clock, starter] = *found;
   v1::ExplainDeadlineResponse response;
-  *response.mutable_deadline() = ToDeadline(*clock);
+  *response.mutable_deadline() = ToDeadline(clock);
   if (!MustCut(caller.actor, **state)) response.set_started_by(starter.type());
-  response.set_calendar_hash(Hex(clock->calendar_hash()));
-  response.set_policy_hash(Hex(clock->policy_hash()));
+  response.set_calendar_hash(Hex(clock.calendar_hash()));
+  response.set_policy_hash(Hex(clock.policy_hash()));
   store::v1::ActiveHashes hashes;
   hashes.set_directory_hash(starter.directory_hash());
-  hashes.set_policy_hash(clock->policy_hash());
-  hashes.set_calendar_hash(clock->calendar_hash());
+  hashes.set_policy_hash(clock.policy_hash());
+  hashes.set_calendar_hash(clock.calendar_hash());
   WorkCalendar calendar;
   if (!hashes.calendar_hash().empty()) {
     auto snapshot = world_.snapshots.Load(hashes);
     if (!snapshot) return reply(std::unexpected(snapshot.error()));
     calendar = (*snapshot)->calendar();
   }
-  const auto& start = clock->start();
-  DueTime due = calendar.Due(clock->started_us(), start.limit());
+  const auto& start = clock.start();
+  DueTime due = calendar.Due(clock.started_us(), start.limit());
   for (const auto& span : due.counted) {
     auto& counted = *response.add_counted();
     *counted.mutable_start_time() = ToTimestamp(span.start_us);
@@ -187,18 +200,19 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   }
   response.set_reproduced(due.due_us == start.due_us());
   auto kind = WordsOf(start.kind() == v1::CLOCK_KIND_CHASE ? start.chased() : start.kind());
-  auto unit = WordsOf(start.limit().unit());
+  auto unit = WordsOf(start.limit().unit(), start.limit().amount() == 1);
   std::string amount = std::to_string(start.limit().amount());
-  std::string from = LocalText(calendar, clock->started_us());
+  std::string from = LocalText(calendar, clock.started_us());
   std::string until = LocalText(calendar, start.due_us());
   bool chase = start.kind() == v1::CLOCK_KIND_CHASE;
   bool passed = start.due_us() <= world_.clock.WallUs();
+  std::string stretches = std::to_string(response.counted_size());
+  bool parts = response.counted_size() > 1;
   response.set_explanation(std::string(chase ? "Chasing " : "Time for ") + kind.english + ": started " + from + ", " + amount + " " + unit.english +
-                           " by rule " + start.rule() + " counted in " + std::to_string(response.counted_size()) + " stretches, " +
-                           (passed ? "ended " : "ends ") + until + "." +
-                           (start.provisional() ? " Provisional: the holidays of that year are not known yet." : ""));
+                           " by rule " + start.rule() + (parts ? ", counted in " + stretches + " stretches" : "") + ", " + (passed ? "ended " : "ends ") +
+                           until + "." + (start.provisional() ? " Provisional: the holidays of that year are not known yet." : ""));
   response.set_explanation_zh(std::string(kind.chinese) + (chase ? "督办" : "") + "时限：" + from + " 起算，按规则 " + start.rule() + " 给 " + amount + " " +
-                              unit.chinese + "，分 " + std::to_string(response.counted_size()) + " 段计时，" + until + (passed ? " 已到期。" : " 到期。") +
+                              unit.chinese + (parts ? "，分 " + stretches + " 段计时" : "") + "，" + until + (passed ? " 已到期。" : " 到期。") +
                               (start.provisional() ? "（暂定：该年节假日安排尚未公布）" : ""));
   reply(std::move(response));
 }

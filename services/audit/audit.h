@@ -18,6 +18,13 @@ class Audit {
   void ExportEvents(const Caller& caller, const v1::ExportEventsRequest& request, std::shared_ptr<Sink<v1::ExportEventsResponse>> sink);
 
  private:
+  struct FoundClock {
+    store::v1::RunningClock clock;
+    Event starter;
+  };
+  // A running clock, or any that the named event started.
+  Expected<FoundClock> FindClock(const NeedState& state, const v1::ExplainDeadlineRequest& request) const;
+
   World& world_;
   Pumps pumps_{kMostExports};
 };

@@ -166,14 +166,7 @@ void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& s
     return;
   }
   for (auto index = stopped.rbegin(); index != stopped.rend(); ++index) state.mutable_clocks()->DeleteSubrange(*index, 1);
-  for (const auto& start : event.clocks()) {
-    RunningClock& clock = *state.add_clocks();
-    *clock.mutable_start() = start;
-    clock.set_object(event.event_id());
-    clock.set_started_us(start.start_us() != 0 ? start.start_us() : event.logged_at_us());
-    clock.set_policy_hash(event.policy_hash());
-    clock.set_calendar_hash(event.calendar_hash());
-  }
+  for (const auto& start : event.clocks()) *state.add_clocks() = RunningClockOf(event, start);
 }
 
 void ClearPlace(NeedState& state) {
@@ -390,6 +383,16 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
 }
 
 }  // namespace
+
+RunningClock RunningClockOf(const Event& event, const v1::ClockStart& start) {
+  RunningClock clock;
+  *clock.mutable_start() = start;
+  clock.set_object(event.event_id());
+  clock.set_started_us(start.start_us() != 0 ? start.start_us() : event.logged_at_us());
+  clock.set_policy_hash(event.policy_hash());
+  clock.set_calendar_hash(event.calendar_hash());
+  return clock;
+}
 
 v1::ClockKind ChasedKind(const store::v1::RunningClock& clock) {
   return clock.start().kind() == v1::CLOCK_KIND_CHASE ? clock.start().chased() : clock.start().kind();

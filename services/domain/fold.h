@@ -53,6 +53,9 @@ Want Wants(const NeedState& state);
 // The next deadline: earliest running clock, ties by kind, then object. Null when the need has ended.
 const store::v1::RunningClock* NextClock(const NeedState& state);
 
+// A clock as it runs from the event that starts it.
+store::v1::RunningClock RunningClockOf(const Event& event, const v1::ClockStart& start);
+
 // What a clock is about: its kind, or for a chase the kind that it chases. An escalation chases this, never a chase.
 v1::ClockKind ChasedKind(const store::v1::RunningClock& clock);
 

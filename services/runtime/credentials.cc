@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <tuple>
 #include <vector>
 
 #include "sealing/digest.h"
@@ -33,6 +34,15 @@ std::vector<std::string> Split(const std::string& line) {
     }
   }
   return fields;
+}
+
+// Owner-only, synced. `mode` is O_APPEND or O_TRUNC.
+Expected<void> WriteFile(const std::filesystem::path& file, const std::string& text, int mode) {
+  int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, S_IRUSR | S_IWUSR);
+  bool good = out >= 0 && ::write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(out) == 0;
+  if (out >= 0) ::close(out);
+  if (!good) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  return {};
 }
 
 }  // namespace
@@ -78,6 +88,13 @@ std::shared_ptr<const Credentials::ByHash> Credentials::Now() const {
   return held_->by_hash;
 }
 
+std::vector<std::pair<std::string, Credential>> Credentials::List() const {
+  auto by_hash = Now();
+  std::vector<std::pair<std::string, Credential>> list(by_hash->begin(), by_hash->end());
+  std::ranges::sort(list, {}, [](const auto& each) { return std::tie(each.second.client, each.second.actor.principal(), each.first); });
+  return list;
+}
+
 void Credentials::Replace(const Credentials& newer) {
   auto by_hash = newer.Now();
   std::lock_guard lock(held_->mutex);
@@ -109,11 +126,35 @@ Expected<std::string> CreateToken(const std::filesystem::path& file, const Crede
   }
   std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' + actor.unit() + '\t' +
                      actor.worker() + '\t' + std::to_string(credential.expires_s) + '\n';
-  int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  bool good = out >= 0 && ::write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(out) == 0;
-  if (out >= 0) ::close(out);
-  if (!good) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  if (auto written = WriteFile(file, line, O_APPEND); !written) return std::unexpected(written.error());
   return token;
+}
+
+Expected<Credential> RevokeToken(const std::filesystem::path& file, std::string_view hash_prefix) {
+  constexpr size_t kShortestPrefix = 8;
+  auto loaded = Credentials::Load(file);
+  if (!loaded) return std::unexpected(loaded.error());
+  std::optional<Credential> revoked;
+  for (const auto& [hash, credential] : loaded->List()) {
+    if (!hash.starts_with(hash_prefix)) continue;
+    if (revoked || hash_prefix.size() < kShortestPrefix) {
+      return Fail(Code::kInvalidArgument, "HASH_AMBIGUOUS", "This is the beginning of several, or shorter than 8 characters; give more of it.");
+    }
+    revoked = credential;
+  }
+  if (!revoked) return Fail(Code::kNotFound, "CREDENTIAL_UNKNOWN", "No credential's SHA-256 begins so; gridctl token list shows them.");
+  std::ifstream lines(file);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(hash_prefix)) kept += line + '\n';
+  }
+  // The server reads the file at any moment, so it must never see half of it.
+  std::filesystem::path fresh = file.string() + ".new";
+  if (auto written = WriteFile(fresh, kept, O_TRUNC); !written) return std::unexpected(written.error());
+  std::error_code wrong;
+  std::filesystem::rename(fresh, file, wrong);
+  if (wrong) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  return *revoked;
 }
 
 }  // namespace gridloop

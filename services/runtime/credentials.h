@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "domain/error.h"
 #include "gridloop/v1/event.pb.h"
@@ -33,6 +35,8 @@ class Credentials {
   // From now on these count.
   void Replace(const Credentials& newer);
   size_t size() const { return Now()->size(); }
+  // SHA-256 of the token in hex and whose it is, by client and principal.
+  std::vector<std::pair<std::string, Credential>> List() const;
 
  private:
   using ByHash = std::unordered_map<std::string, Credential>;
@@ -46,6 +50,10 @@ class Credentials {
 
 // Appends a credential and gives its token; makes the file owner-only if it is new. Ids must hold no tab or line end.
 Expected<std::string> CreateToken(const std::filesystem::path& file, const Credential& credential, IdSource& ids);
+
+// Takes the one credential away whose SHA-256 begins with `hash_prefix` (8 characters or more); replaces the file whole.
+// kInvalidArgument/HASH_AMBIGUOUS, kNotFound/CREDENTIAL_UNKNOWN.
+Expected<Credential> RevokeToken(const std::filesystem::path& file, std::string_view hash_prefix);
 
 // "station-head" to ROLE_STATION_HEAD.
 std::optional<v1::Role> ParseRole(std::string_view text);

@@ -176,6 +176,31 @@ TEST_F(Streams, ADeadlineExplainsItselfAndIsComputedAgain) {
   EXPECT_EQ(As(auditor_token_)->Call("gridloop.v1.AuditService/ExplainDeadline", request, &response).error().reason, "CLOCK_NOT_RUNNING");
 }
 
+TEST_F(Streams, ADeadlineThatWasMetLongAgoExplainsItselfByTheEventThatStartedIt) {
+  auto submitted = Submit(app_token_, Report("d-2"));
+  v1::GetTimelineRequest ask;
+  ask.set_name(submitted->name());
+  v1::GetTimelineResponse timeline;
+  // Until routing has placed it: then its clock runs no more.
+  do {
+    ASSERT_TRUE(As(auditor_token_)->Call("gridloop.v1.AuditService/GetTimeline", ask, &timeline));
+  } while (timeline.entries_size() < 3);
+  v1::ExplainDeadlineRequest request;
+  request.set_name(submitted->name());
+  request.set_kind(v1::CLOCK_KIND_ROUTING);
+  v1::ExplainDeadlineResponse response;
+  EXPECT_EQ(As(auditor_token_)->Call("gridloop.v1.AuditService/ExplainDeadline", request, &response).error().reason, "CLOCK_NOT_RUNNING");
+  request.set_event(timeline.entries(0).event_id());
+  ASSERT_TRUE(As(auditor_token_)->Call("gridloop.v1.AuditService/ExplainDeadline", request, &response));
+  EXPECT_TRUE(response.reproduced());
+  EXPECT_EQ(response.started_by(), v1::EVENT_TYPE_SUBMITTED);
+  EXPECT_EQ(response.deadline().due_time().seconds(), timeline.entries(0).started(0).due_time().seconds());
+  request.set_kind(v1::CLOCK_KIND_VERIFICATION);
+  EXPECT_EQ(As(auditor_token_)->Call("gridloop.v1.AuditService/ExplainDeadline", request, &response).error().reason, "CLOCK_NOT_STARTED");
+  request.set_event("no id");
+  EXPECT_EQ(As(auditor_token_)->Call("gridloop.v1.AuditService/ExplainDeadline", request, &response).error().reason, "INVALID_FIELDS");
+}
+
 TEST_F(Streams, AReaderThatVanishesLeavesNothingBehind) {
   v1::WatchNeedsRequest request;
   v1::WatchNeedsResponse response;

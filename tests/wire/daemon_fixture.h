@@ -29,6 +29,7 @@ class Daemon : public testing::Test {
     other_token_ = Token("other-app", "app-2", v1::ROLE_REPORTER_APP);
     expired_token_ = Token("city-app", "app-1", v1::ROLE_REPORTER_APP, {}, 1);
     head_token_ = Token("station", "head-s02", v1::ROLE_STATION_HEAD, "s02");
+    head1_token_ = Token("station-1", "head-s01", v1::ROLE_STATION_HEAD, "s01");  // of the place in Report()
     centre_token_ = Token("centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
     admin_token_ = Token("operations", "admin-1", v1::ROLE_ADMIN);
     auditor_token_ = Token("audit", "auditor-1", v1::ROLE_AUDITOR);
@@ -94,7 +95,7 @@ class Daemon : public testing::Test {
   }
 
   std::filesystem::path directory_;
-  std::string address_, app_token_, other_token_, expired_token_, head_token_, centre_token_, admin_token_, auditor_token_;
+  std::string address_, app_token_, other_token_, expired_token_, head_token_, head1_token_, centre_token_, admin_token_, auditor_token_;
   std::promise<void> stop_;
   std::thread daemon_;
 };

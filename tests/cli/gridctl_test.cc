@@ -1,0 +1,272 @@
+// The built gridctl as people and scripts run it: its output, its files, its exit codes.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "wire/daemon_fixture.h"
+
+extern char** environ;
+
+namespace gridloop {
+namespace {
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Ended {
+  int code = -1;
+  std::string out, err;
+};
+
+class Gridctl : public Daemon {
+ protected:
+  static constexpr int kPatienceMs = 30'000;  // only ends a broken test
+
+  pid_t Spawn(std::vector<std::string> arguments, const std::string& token, const std::string& input = {}, const std::string& address = {}) {
+    arguments.insert(arguments.begin(), GRIDCTL_BINARY);
+    std::ofstream(directory_ / "in") << input;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, (directory_ / "in").c_str(), O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, (directory_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (directory_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    std::vector<std::string> variables = {"GRIDLOOP_ADDRESS=" + (address.empty() ? address_ : address), "GRIDLOOP_TOKEN=" + token,
+                                          std::string("PATH=") + std::getenv("PATH")};
+    // What sanitizers are told must reach the child too.
+    for (char** each = environ; *each != nullptr; ++each) {
+      if (std::string_view(*each).find("SAN_OPTIONS=") != std::string_view::npos) variables.emplace_back(*each);
+    }
+    std::vector<char*> argv, environment;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    for (auto& variable : variables) environment.push_back(variable.data());
+    argv.push_back(nullptr);
+    environment.push_back(nullptr);
+    pid_t child = 0;
+    EXPECT_EQ(::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environment.data()), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+  }
+  Ended Run(std::vector<std::string> arguments, const std::string& token, const std::string& input = {}, const std::string& address = {}) {
+    pid_t child = Spawn(std::move(arguments), token, input, address);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), ReadFile(directory_ / "out"), ReadFile(directory_ / "err")};
+  }
+  // The number of a new need, once it is offered.
+  std::string Offered(const std::string& request_id) {
+    auto submitted = Submit(app_token_, Report(request_id));
+    EXPECT_TRUE(submitted);
+    if (!submitted) return {};
+    while (Run({"need", submitted->number()}, centre_token_).out.find("offered") == std::string::npos && !HasFailure()) {
+    }
+    return submitted->number();
+  }
+};
+
+constexpr char kHeader[] = "request_id,summary,grid_code,source,reporter_role,reporter_reference,dangers\n";
+
+TEST_F(Gridctl, ExitCodesSayWhatKindOfEndItWas) {
+  EXPECT_EQ(Run({"health"}, "").code, 0);
+  EXPECT_EQ(Run({"directory", "show"}, admin_token_).code, 0);
+  auto refused = Run({"need", "260302-22222-2"}, centre_token_);
+  EXPECT_EQ(refused.code, 1) << refused.err;
+  auto usage = Run({"decline", "x", "--reason", "too-far"}, head_token_);
+  EXPECT_EQ(usage.code, 2);
+  EXPECT_NE(usage.err.find("not-our-area"), std::string::npos) << usage.err;
+  EXPECT_EQ(Run({}, "").code, 2);
+  EXPECT_EQ(Run({"--help"}, "").code, 0);
+  std::filesystem::create_directory(directory_ / "bad");
+  EXPECT_EQ(Run({"directory", "check", directory_ / "bad"}, "").code, 3);
+  auto unreachable = Run({"--timeout", "0.5", "urge", "needs/jke5k7yoeeudqnib4fsxkvlz3u"}, app_token_, {}, "127.0.0.1:1");
+  EXPECT_EQ(unreachable.code, 4) << unreachable.err;
+  EXPECT_NE(unreachable.err.find("--request-id gridctl-"), std::string::npos) << unreachable.err;
+  EXPECT_EQ(Run({"held"}, "").code, 5);
+  EXPECT_EQ(Run({"held"}, "glt_unknown").code, 5);
+  EXPECT_EQ(Run({"held"}, expired_token_).code, 5);
+  EXPECT_EQ(Run({"held"}, app_token_).code, 5);
+}
+
+TEST_F(Gridctl, ATableOfReportsIsSentAndSendingItAgainChangesNothing) {
+  std::ofstream(directory_ / "day.csv") << kHeader << "a-1,一件事,320585100001001,patrol,grid-worker,g-1,\n"
+                                        << "a-2,二,320585100001001,patrol,grid-worker,g-1,no-such-danger\n"
+                                        << "a-3,\"三,带逗号\",320585100001001,patrol,grid-worker,g-1,self-harm\n";
+  auto first = Run({"submit-csv", directory_ / "day.csv"}, app_token_);
+  EXPECT_EQ(first.code, 1) << first.err;  // one is refused, its neighbours are not
+  EXPECT_NE(first.out.find("2 received, 1 refused"), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("dangers"), std::string::npos);
+  EXPECT_NE(first.out.find("110"), std::string::npos);
+  EXPECT_EQ(Run({"submit-csv", directory_ / "day.csv"}, app_token_).out, first.out);
+}
+
+TEST_F(Gridctl, ATableWithAMistakeIsNotSentAndEachMistakeIsNamed) {
+  std::ofstream(directory_ / "day.csv") << kHeader << "b-1,一,320585100001001,on foot,grid-worker,g-1,\n"
+                                        << "b-1,二,320585100001001,patrol,grid-worker,g-1,\n"
+                                        << ",三,320585100001001,patrol,grid-worker,g-1,\n"
+                                        << "b-4,四,320585100001001\n";
+  auto ended = Run({"submit-csv", directory_ / "day.csv"}, app_token_);
+  EXPECT_EQ(ended.code, 2);
+  for (const char* part : {":2: source: on foot", ":3: request_id: is also in line 2", ":4: request_id: is empty", ":5: has 3 fields", "nothing was sent"}) {
+    EXPECT_NE(ended.err.find(part), std::string::npos) << part << "\n" << ended.err;
+  }
+  EXPECT_EQ(Run({"-o", "json", "reports"}, app_token_).out.find("numbers"), std::string::npos);
+  std::ofstream(directory_ / "columns.csv") << "request_id,sumary\n";
+  auto columns = Run({"submit-csv", directory_ / "columns.csv"}, app_token_);
+  EXPECT_EQ(columns.code, 2);
+  EXPECT_NE(columns.err.find("sumary is no column; there are: request_id, summary"), std::string::npos) << columns.err;
+  std::ofstream(directory_ / "gb.csv") << "request_id,summary\nc-1,\xC9\xE7\xB9\xA4\n";
+  EXPECT_NE(Run({"submit-csv", directory_ / "gb.csv"}, app_token_).err.find(":2: is not UTF-8"), std::string::npos);
+  EXPECT_EQ(Run({"submit-csv", directory_ / "none.csv"}, app_token_).code, 2);
+}
+
+TEST_F(Gridctl, ACommandFindsTheOfferByTheNumberAndShowsTheOutcome) {
+  std::string number = Offered("c-1");
+  EXPECT_NE(Run({"inbox", "s01"}, head1_token_).out.find(number), std::string::npos);
+  auto accepted = Run({"accept", number, "--request-id", "acc-1"}, head1_token_);
+  EXPECT_EQ(accepted.code, 0) << accepted.err;
+  EXPECT_EQ(accepted.out, "accepted  version 4\n");
+  auto again = Run({"accept", number}, head1_token_);
+  EXPECT_EQ(again.code, 1);
+  EXPECT_NE(again.err.find("NO_OFFER"), std::string::npos) << again.err;
+  auto stale = Run({"assign", number, "--worker", "w-0001", "--etag", "1"}, head1_token_);
+  EXPECT_EQ(stale.code, 1);
+  EXPECT_NE(stale.err.find("ETAG_MISMATCH"), std::string::npos) << stale.err;
+  EXPECT_EQ(Run({"assign", number, "--worker", "w-0001"}, head1_token_).code, 0);
+  auto json = Run({"-o", "json", "need", number}, head1_token_);
+  EXPECT_NE(json.out.find("\"stage\": \"STAGE_ASSIGNED\""), std::string::npos) << json.out;
+  auto timeline = Run({"timeline", number, "--receipts", "--explain"}, auditor_token_);
+  EXPECT_EQ(timeline.code, 0) << timeline.err;
+  for (const char* part : {"chain intact", "routing receipt: rule coverage", "2 working days by rule acceptance-routine"}) {
+    EXPECT_NE(timeline.out.find(part), std::string::npos) << part << "\n" << timeline.out;
+  }
+  EXPECT_NE(Run({"deadline", number}, auditor_token_).out.find("computed again: the same"), std::string::npos);
+  EXPECT_NE(Run({"replay-route", number}, auditor_token_).out.find("computed again: the same"), std::string::npos);
+  EXPECT_NE(Run({"export", "--max", "1"}, auditor_token_).out.find("submitted"), std::string::npos);
+}
+
+TEST_F(Gridctl, TextsComeFromStandardInputOrAFileAndAreCheckedLikeAnyOther) {
+  std::string number = Offered("t-1");
+  ASSERT_EQ(Run({"accept", number}, head1_token_).code, 0);
+  EXPECT_EQ(Run({"note", number, "--text", "-"}, head1_token_, "从标准输入\n").code, 0);
+  std::ofstream(directory_ / "note") << "从文件";
+  EXPECT_EQ(Run({"note", number, "--text", "@" + (directory_ / "note").string()}, head1_token_).code, 0);
+  EXPECT_EQ(Run({"note", number, "--text", "@" + (directory_ / "none").string()}, head1_token_).code, 2);
+  auto empty = Run({"note", number, "--text", ""}, head1_token_);
+  EXPECT_EQ(empty.code, 1);
+  EXPECT_NE(empty.err.find("text"), std::string::npos) << empty.err;
+}
+
+TEST_F(Gridctl, TheBellRingsOnceForWhatComesAndNotForWhatWasThere) {
+  std::string before = Offered("w-1");
+  std::filesystem::create_directory(directory_ / "bells");
+  int watch = ::inotify_init1(IN_CLOEXEC);
+  ::inotify_add_watch(watch, directory_.c_str(), IN_MODIFY);
+  ::inotify_add_watch(watch, (directory_ / "bells").c_str(), IN_CLOSE_WRITE);
+  auto until = [&](const std::function<bool()>& done) {
+    while (!done()) {
+      pollfd poll{watch, POLLIN, 0};
+      char events[4096];
+      if (::poll(&poll, 1, kPatienceMs) != 1 || ::read(watch, events, sizeof(events)) < 0) return false;
+    }
+    return true;
+  };
+  auto bells = [&] { return std::distance(std::filesystem::directory_iterator(directory_ / "bells"), std::filesystem::directory_iterator()); };
+  std::string command = "env >'" + (directory_ / "bells").string() + "'/$GRIDLOOP_NUMBER.$$";
+  pid_t child = Spawn({"inbox", "s01", "--watch", "--exec", command}, head1_token_);
+  ASSERT_TRUE(until([&] { return ReadFile(directory_ / "out").find(before) != std::string::npos; }));
+  auto crisis = Report("w-2");
+  crisis.mutable_report()->add_dangers("self-harm");
+  auto submitted = Submit(app_token_, crisis);
+  ASSERT_TRUE(submitted);
+  EXPECT_TRUE(until([&] { return bells() >= 1 && ReadFile(directory_ / "out").find("added    " + submitted->number()) != std::string::npos; }));
+  // What comes later comes after it in the stream, so by then it would have rung a second time.
+  auto later = Submit(app_token_, Report("w-3"));
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(until([&] { return bells() >= 2; }));
+  ::kill(child, SIGTERM);
+  ::waitpid(child, nullptr, 0);
+  ::close(watch);
+  EXPECT_EQ(bells(), 2);
+  for (const auto& bell : std::filesystem::directory_iterator(directory_ / "bells")) {
+    std::string name = bell.path().filename();
+    EXPECT_TRUE(name.starts_with(submitted->number()) || name.starts_with(later->number())) << name;
+    std::string environment = ReadFile(bell.path());
+    EXPECT_EQ(environment.find("GRIDLOOP_TOKEN"), std::string::npos);  // the bell needs no credential
+    if (name.starts_with(submitted->number())) {
+      EXPECT_NE(environment.find("GRIDLOOP_URGENCY=crisis"), std::string::npos) << environment;
+    }
+  }
+}
+
+TEST_F(Gridctl, TokensAreMadeListedAndRevoked) {
+  std::string file = directory_ / "other.tsv";
+  auto made =
+      Run({"token", "create", "--file", file, "--client", "c", "--principal", "p", "--role", "auditor", "--expires", "90d", "--out", directory_ / "t"}, "");
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(made.out, "");  // in the file, not on the screen
+  struct stat status {};
+  ASSERT_EQ(::stat((directory_ / "t").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  EXPECT_TRUE(ReadFile(directory_ / "t").starts_with("glt_"));
+  EXPECT_EQ(Run({"token", "create", "--file", file, "--client", "c", "--principal", "p", "--role", "auditor", "--out", directory_ / "t"}, "").code, 2);
+  EXPECT_EQ(Run({"token", "create", "--file", file, "--client", "c", "--principal", "p", "--role", "boss"}, "").code, 2);
+  EXPECT_EQ(Run({"token", "create", "--file", file, "--client", "c", "--principal", "p", "--role", "admin", "--expires", "soon"}, "").code, 2);
+  EXPECT_EQ(Run({"token", "create", "--file", file, "--client", "c\tx", "--principal", "p", "--role", "admin"}, "").code, 1);
+  auto list = Run({"token", "list", "--file", file}, "");
+  EXPECT_NE(list.out.find("auditor"), std::string::npos);
+  std::smatch hash;
+  ASSERT_TRUE(std::regex_search(list.out, hash, std::regex("\n([0-9a-f]{12})")));
+  EXPECT_EQ(Run({"token", "revoke", "--file", file, hash[1].str().substr(0, 4)}, "").code, 1);
+  EXPECT_EQ(Run({"token", "revoke", "--file", file, hash[1]}, "").code, 0);
+  EXPECT_EQ(Run({"token", "list", "--file", file}, "").out.find("auditor"), std::string::npos);
+  EXPECT_EQ(Run({"token", "revoke", "--file", file, hash[1]}, "").code, 1);
+}
+
+TEST_F(Gridctl, EveryRpcHasAVerb) {
+  std::string sources;
+  for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  int methods = 0;
+  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "ClockService"}) {
+    const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
+    ASSERT_NE(service, nullptr) << name;
+    for (int i = 0; i < service->method_count(); ++i, ++methods) {
+      const std::string& method = service->method(i)->name();
+      bool named = sources.find(std::string(name) + "/" + method + "\"") != std::string::npos;
+      named |= std::string(name) == "AssignmentService" && sources.find("\"" + method + "\"") != std::string::npos;
+      EXPECT_TRUE(named) << name << "/" << method;
+    }
+  }
+  EXPECT_GT(methods, 40);
+}
+
+TEST_F(Gridctl, ThePageHasEveryVerb) {
+  std::string page = ReadFile(std::string(GRIDLOOP_SOURCE_DIR) + "/docs/gridctl.md");
+  std::istringstream help(Run({"--help"}, "").out);
+  int verbs = 0;
+  bool in_verbs = false;
+  for (std::string line; std::getline(help, line);) {
+    if (line.starts_with("Subcommands:")) in_verbs = true;
+    if (!in_verbs || !line.starts_with("  ") || line.starts_with("   ")) continue;
+    std::string verb = line.substr(2, line.find(' ', 2) - 2);
+    EXPECT_TRUE(page.find("`" + verb + " ") != std::string::npos || page.find("`" + verb + "`") != std::string::npos) << verb;
+    ++verbs;
+  }
+  EXPECT_GT(verbs, 35);
+}
+
+}  // namespace
+}  // namespace gridloop

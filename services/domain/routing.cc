@@ -207,8 +207,8 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
     receipt.clear_rule();
     receipt.set_held_reason(v1::HELD_REASON_SECOND_BOUNCE);
   } else if (receipt.unit().empty()) {
-    bool none_left = decision.excluded() && !to_centre;
-    receipt.set_held_reason(none_left ? v1::HELD_REASON_NONE_LEFT : v1::HELD_REASON_NO_CANDIDATE);
+    bool none_left = decision.excluded();
+    receipt.set_held_reason(to_centre ? v1::HELD_REASON_CENTER_RULE : none_left ? v1::HELD_REASON_NONE_LEFT : v1::HELD_REASON_NO_CANDIDATE);
   } else if (receipt.mode() == v1::DISPATCH_MODE_CONFIRM) {
     receipt.set_held_reason(v1::HELD_REASON_CONFIRMATION);
   }

@@ -160,8 +160,8 @@ TEST(RoutingRules, EachTargetYieldsItsUnit) {
       {v1::RULE_TARGET_STATION, AtInstitution("children-home"), "north", {}},  // its special unit has no station
       {v1::RULE_TARGET_STATION, InputsAt(kPine), "", v1::HELD_REASON_NO_CANDIDATE},
       {v1::RULE_TARGET_INSTITUTION, AtInstitution("middle-school", kOak), "x-school", {}},
-      {v1::RULE_TARGET_CENTER, InputsAt(kOak), "", v1::HELD_REASON_NO_CANDIDATE},
-      {v1::RULE_TARGET_CENTER, Without(InputsAt(kOak), {"oak"}), "", v1::HELD_REASON_NO_CANDIDATE},
+      {v1::RULE_TARGET_CENTER, InputsAt(kOak), "", v1::HELD_REASON_CENTER_RULE},
+      {v1::RULE_TARGET_CENTER, Without(InputsAt(kOak), {"oak"}), "", v1::HELD_REASON_CENTER_RULE},
   };
   for (const Target& each : targets) {
     City city;

@@ -29,26 +29,14 @@ namespace {
 
 constexpr auto kHousekeeping = std::chrono::seconds(1);
 
-Expected<void> CheckListener(const std::string& listen, bool secured, bool allowed, const std::string& setting) {
+// `remedy`: what else may be done than listening on a loopback address; begins the sentence.
+Expected<void> CheckListener(const std::string& listen, bool secured, bool allowed, const std::string& setting, const std::string& remedy) {
   auto address = ParseHostPort(listen);
-  if (!address) return Fail(Code::kInvalidArgument, "LISTEN_REFUSED", setting + " must be host:port, e.g. 127.0.0.1:7400.");
+  if (!address) return Fail(Code::kInvalidArgument, "LISTEN_REFUSED", setting + ".listen must be host:port, e.g. 127.0.0.1:7400.");
   if (secured || allowed || IsLoopback(address->host)) return {};
   return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED",
-              listen + " can be reached from elsewhere. Configure grpc.tls.certificate and grpc.tls.key, listen on 127.0.0.1, or say " + setting +
-                  " if an edge proxy stands before it.");
-}
-
-Expected<void> CheckListeners(const DaemonOptions& options) {
-  const auto& tls = options.rpc.tls;
-  if (tls.certificate.empty() != tls.key.empty() || (tls.certificate.empty() && !tls.client_ca.empty())) {
-    return Fail(Code::kInvalidArgument, "TLS_BAD", "grpc.tls.certificate and grpc.tls.key go together, and grpc.tls.client_ca needs both.");
-  }
-  if (auto good = CheckListener(options.rpc.listen, !tls.certificate.empty(), options.allow_insecure, "grpc.allow_insecure"); !good) return good;
-  if (options.clock != "system" && !IsLoopback(ParseHostPort(options.rpc.listen)->host)) {
-    return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "A simulated clock is for trying things out: it is served on loopback addresses only.");
-  }
-  if (options.admin_listen.empty()) return {};
-  return CheckListener(options.admin_listen, false, options.admin_allow_insecure, "admin.allow_insecure");
+              listen + " can be reached from elsewhere. " + remedy + "isten on 127.0.0.1, or say " + setting +
+                  ".allow_insecure if an edge proxy or a network that nobody else reaches stands before it.");
 }
 
 Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& file, const std::filesystem::path& data_directory, IdSource& ids) {
@@ -157,8 +145,29 @@ struct Services {
 
 }  // namespace
 
+Expected<void> CheckOptions(const DaemonOptions& options) {
+  if (options.data_directory.empty()) {
+    return Fail(Code::kInvalidArgument, "DATA_DIRECTORY", "data_directory is required; say --data-dir DIR (gridloop --help lists all settings).");
+  }
+  const auto& tls = options.rpc.tls;
+  if (tls.certificate.empty() != tls.key.empty() || (tls.certificate.empty() && !tls.client_ca.empty())) {
+    return Fail(Code::kInvalidArgument, "TLS_BAD", "grpc.tls.certificate and grpc.tls.key go together, and grpc.tls.client_ca needs both.");
+  }
+  if (auto good = RpcServer::CheckTls(tls); !good) return good;
+  if (auto good =
+          CheckListener(options.rpc.listen, !tls.certificate.empty(), options.allow_insecure, "grpc", "Configure grpc.tls.certificate and grpc.tls.key, l");
+      !good) {
+    return good;
+  }
+  if (options.clock != "system" && !IsLoopback(ParseHostPort(options.rpc.listen)->host)) {
+    return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "A simulated clock is for trying things out: it is served on loopback addresses only.");
+  }
+  if (options.admin_listen.empty()) return {};
+  return CheckListener(options.admin_listen, false, options.admin_allow_insecure, "admin", "It has no TLS: l");
+}
+
 Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::function<Order()>& next_order) {
-  if (auto good = CheckListeners(options); !good) return good;
+  if (auto good = CheckOptions(options); !good) return good;
   Metrics metrics;
   AccessLog access_log(log);
   auto opened = Embedded::Open(

@@ -68,15 +68,12 @@ int main(int argc, char** argv) {
   }
   auto config = Config::Load(Settings(), sources);
   if (!config) return Refuse(config.error());
+  DaemonOptions options = ToDaemonOptions(*config);
+  if (auto good = CheckOptions(options); !good) return Refuse(good.error());
   if (only_check) {
     std::printf("good\n");
     for (const auto& row : config->rows()) std::printf("  %-26s %-24s %s\n", row.key.c_str(), row.value.empty() ? "-" : row.value.c_str(), row.source.c_str());
     return 0;
-  }
-  DaemonOptions options = ToDaemonOptions(*config);
-  if (options.data_directory.empty()) {
-    std::fprintf(stderr, "gridloop: data_directory is required; say --data-dir DIR (gridloop --help lists all settings)\n");
-    return 2;
   }
   Log log(ToLogOptions(*config, ::isatty(STDERR_FILENO) == 1));
   // Blocked before any thread starts, so that every thread leaves them to the wait below.

@@ -7,6 +7,9 @@
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/async_unary_call.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <atomic>
@@ -508,16 +511,48 @@ Expected<std::string> ReadFile(const std::string& path) {
   return content.str();
 }
 
+struct Free {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+  void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+
+std::unique_ptr<BIO, Free> Reader(const std::string& pem) { return std::unique_ptr<BIO, Free>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
+
+std::unique_ptr<X509, Free> FirstCertificate(const std::string& pem) {
+  std::unique_ptr<X509, Free> certificate(PEM_read_bio_X509(Reader(pem).get(), nullptr, nullptr, nullptr));
+  ERR_clear_error();
+  return certificate;
+}
+
+// A key with a pass phrase is none: nobody is there to type it.
+std::unique_ptr<EVP_PKEY, Free> PrivateKey(const std::string& pem) {
+  auto none = [](char*, int, int, void*) { return -1; };
+  std::unique_ptr<EVP_PKEY, Free> key(PEM_read_bio_PrivateKey(Reader(pem).get(), nullptr, none, nullptr));
+  ERR_clear_error();
+  return key;
+}
+
 Expected<std::shared_ptr<grpc::ServerCredentials>> ServerTls(const RpcServer::Tls& tls) {
   if (tls.certificate.empty()) return grpc::InsecureServerCredentials();
   auto certificate = ReadFile(tls.certificate);
   if (!certificate) return std::unexpected(certificate.error());
   auto key = ReadFile(tls.key);
   if (!key) return std::unexpected(key.error());
+  // gRPC only says that it could not listen.
+  auto bad = [](const std::string& what) { return Fail(Code::kFailedPrecondition, "TLS_FILE_BAD", what + "; docs/operations.md shows how they are made."); };
+  auto public_part = FirstCertificate(*certificate);
+  if (!public_part) return bad(tls.certificate + " holds no certificate in PEM form");
+  auto private_part = PrivateKey(*key);
+  if (!private_part) return bad(tls.key + " holds no key in PEM form that opens without a pass phrase");
+  bool fits = X509_check_private_key(public_part.get(), private_part.get()) == 1;
+  ERR_clear_error();
+  if (!fits) return bad(tls.key + " is not the key of " + tls.certificate);
   grpc::SslServerCredentialsOptions options(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   if (!tls.client_ca.empty()) {
     auto authority = ReadFile(tls.client_ca);
     if (!authority) return std::unexpected(authority.error());
+    if (!FirstCertificate(*authority)) return bad(tls.client_ca + " holds no certificate in PEM form");
     options.pem_root_certs = *authority;
     options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
   }
@@ -690,6 +725,12 @@ class Server : public RpcServer {
 };
 
 }  // namespace
+
+Expected<void> RpcServer::CheckTls(const Tls& tls) {
+  auto good = ServerTls(tls);
+  if (!good) return std::unexpected(good.error());
+  return {};
+}
 
 Expected<std::unique_ptr<RpcServer>> RpcServer::Start(const Router& router, const std::vector<const google::protobuf::ServiceDescriptor*>& services,
                                                       const Credentials& credentials, Clock& clock, Options options) {

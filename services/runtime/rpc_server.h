@@ -159,6 +159,8 @@ class RpcServer {
   // whatever the handlers use.
   static Expected<std::unique_ptr<RpcServer>> Start(const Router& router, const std::vector<const google::protobuf::ServiceDescriptor*>& services,
                                                     const Credentials& credentials, Clock& clock, Options options);
+  // Whether these files can be served with; good if there are none. kFailedPrecondition/TLS_FILE_BAD names the file.
+  static Expected<void> CheckTls(const Tls& tls);
   virtual ~RpcServer() = default;  // stops if Stop was not called
   virtual int port() const = 0;
   // What health says of all services; true from the start.

@@ -100,12 +100,6 @@ TEST(Disk, AFullDiskStopsAcknowledgingAndLosesNothing) {
   gridloop.Stop();
 }
 
-std::string DirectoryHash(RpcClient& client) {
-  v1::GetDirectoryResponse response;
-  EXPECT_TRUE(client.Call("gridloop.v1.RoutingService/GetDirectory", v1::GetDirectoryRequest(), &response));
-  return response.directory_hash() + response.policy_hash() + response.calendar_hash();
-}
-
 TEST(Disk, ACopyOfAStoppedDataDirectoryServesElsewhereBesideTheOriginal) {
   TemporaryDirectory beside;
   auto data = beside.path() / "data";

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <httplib.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -56,6 +58,7 @@ class Process {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
@@ -107,7 +110,8 @@ class Process {
 // gridloop on a data directory; `log` and the ports file lie beside the data, so that a full disk does not silence them.
 class Gridloop {
  public:
-  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true)
+  // `more` comes last, so it may say otherwise than the settings here.
+  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true, const std::vector<std::string>& more = {})
       : ports_(beside / (data.filename().string() + ".ports")) {
     std::filesystem::remove(ports_);
     int watch = ::inotify_init1(IN_CLOEXEC);
@@ -115,6 +119,7 @@ class Gridloop {
     std::vector<std::string> arguments = {GRIDLOOP_BINARY,  "--data-dir",  data,           "--listen", "127.0.0.1:0",
                                           "--admin-listen", "127.0.0.1:0", "--ports-file", ports_};
     if (with_directory) arguments.insert(arguments.end(), {"--directory", kSampleCity});
+    arguments.insert(arguments.end(), more.begin(), more.end());
     process_ = std::make_unique<Process>(std::move(arguments), beside / (data.filename().string() + ".log"));
     auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
     while (!std::filesystem::exists(ports_) && process_->Runs() && std::chrono::steady_clock::now() < until) {
@@ -127,11 +132,32 @@ class Gridloop {
     std::ifstream file(ports_);
     for (std::string line; std::getline(file, line);) {
       if (line.starts_with("grpc=")) address_ = "127.0.0.1:" + line.substr(5);
+      if (line.starts_with("admin=")) admin_port_ = std::stoi(line.substr(6));
     }
     EXPECT_FALSE(address_.empty()) << process_->Log();
   }
   Process& process() { return *process_; }
+  const std::string& address() const { return address_; }
   std::unique_ptr<RpcClient> Connect(const std::string& token) const { return RpcClient::Connect(address_, token); }
+  // What the operators' HTTP server answers; status 0 if it does not.
+  struct Page {
+    int status = 0;
+    std::string body;
+  };
+  Page Http(const std::string& path) const {
+    auto result = httplib::Client("127.0.0.1", admin_port_).Get(path);
+    return result ? Page{result->status, result->body} : Page{};
+  }
+  // Asks again until it holds or the process ends; the bound only ends a broken test.
+  [[nodiscard]] bool Eventually(const std::function<bool()>& holds) const {
+    constexpr int kBetweenMs = 20;
+    auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+    while (!holds()) {
+      pollfd poll{process_->ended(), POLLIN, 0};
+      if (::poll(&poll, 1, kBetweenMs) != 0 || std::chrono::steady_clock::now() > until) return holds();
+    }
+    return true;
+  }
   // SIGTERM, and all is in order. Let go of clients first: an idle one is waited for.
   void Stop() {
     process_->Signal(SIGTERM);
@@ -146,15 +172,17 @@ class Gridloop {
   std::filesystem::path ports_;
   std::unique_ptr<Process> process_;
   std::string address_;
+  int admin_port_ = 0;
 };
 
 inline std::string MakeToken(const std::filesystem::path& data, const std::string& client, const std::string& principal, v1::Role role,
-                             const std::string& unit = {}) {
+                             const std::string& unit = {}, const std::string& worker = {}) {
   std::filesystem::create_directories(data);
   Credential credential{client, {}, 0};
   credential.actor.set_principal(principal);
   credential.actor.set_role(role);
   credential.actor.set_unit(unit);
+  credential.actor.set_worker(worker);
   RandomIds ids;
   auto token = CreateToken(data / "tokens.tsv", credential, ids);
   EXPECT_TRUE(token) << token.error().message;
@@ -196,6 +224,13 @@ inline Expected<v1::GetTimelineResponse> Timeline(RpcClient& client, const std::
   auto called = client.Call("gridloop.v1.AuditService/GetTimeline", request, &response);
   if (!called) return std::unexpected(called.error());
   return response;
+}
+
+// Of what is active: directory, policy and calendar.
+inline std::string DirectoryHash(RpcClient& client) {
+  v1::GetDirectoryResponse response;
+  EXPECT_TRUE(client.Call("gridloop.v1.RoutingService/GetDirectory", v1::GetDirectoryRequest(), &response));
+  return response.directory_hash() + response.policy_hash() + response.calendar_hash();
 }
 
 }  // namespace gridloop::e2e

@@ -143,6 +143,7 @@ bool RemovePersonal(Message* message) {
 Expected<void> SealEvent(v1::Event* event, const SealingKey& key, IdSource& ids) {
   Message* payload = MutablePayload(event);
   if (payload == nullptr) return {};
+  payload->DiscardUnknownFields();
   std::unique_ptr<Message> personal(payload->New());
   if (!MovePersonal(payload, personal.get())) return {};
   v1::SealedPart part;

@@ -21,7 +21,8 @@ const google::protobuf::Message* PayloadOf(const v1::Event& event);
 bool RemovePersonal(google::protobuf::Message* message);
 
 // Moves the personal fields of the event's payload into event.sealed, sets key_id and payload_commitment. The
-// event must have subject and event_id. Without personal fields it does nothing.
+// event must have subject and event_id. Without personal fields there is nothing to seal. Fields that this build does not
+// know are dropped from the payload: nobody here can tell that they are not personal.
 Expected<void> SealEvent(v1::Event* event, const SealingKey& key, IdSource& ids);
 
 // Puts the personal fields back. kNotFound/KEY_FORGOTTEN from the key store passes through; a seal that does not open is

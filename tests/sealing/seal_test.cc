@@ -97,6 +97,22 @@ TEST(Seal, WithoutPersonalFieldsNothingIsSealed) {
   EXPECT_TRUE(event.key_id().empty());
 }
 
+// A newer app may send fields that are personal there and unknown here.
+TEST(Seal, WhatThisBuildDoesNotKnowIsNotLogged) {
+  v1::Event event = MarkedReport();
+  auto& report = *event.mutable_submitted()->mutable_report();
+  for (google::protobuf::Message* message : std::vector<google::protobuf::Message*>{&report, report.mutable_location(), report.mutable_subject()}) {
+    message->GetReflection()->MutableUnknownFields(message)->AddLengthDelimited(900, "MARK-unknown");
+  }
+  CountingIds ids;
+  MapKeys keys;
+  ASSERT_TRUE(SealEvent(&event, keys.key, ids));
+  EXPECT_EQ(event.SerializeAsString().find("MARK"), std::string::npos);
+  ASSERT_TRUE(OpenEvent(&event, keys));
+  EXPECT_EQ(event.SerializeAsString().find("MARK-unknown"), std::string::npos);
+  EXPECT_EQ(event.submitted().report().summary(), "MARK-summary");
+}
+
 // Free text that a person types is where personal data hides. Every string of a payload is either personal or stands in
 // this list with the reason why it may lie in the clear for ever.
 TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {

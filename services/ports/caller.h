@@ -12,7 +12,7 @@ namespace gridloop {
 struct Caller {
   v1::Actor actor;
   std::string client;
-  std::string trace;        // W3C traceparent; may be empty
+  std::string trace;        // W3C traceparent, well-formed; may be empty
   int64_t deadline_us = 0;  // wall clock; 0 is none
   v1::Access access;        // the rule of the RPC, for relations
 };

@@ -39,7 +39,6 @@ constexpr int64_t kStoppingRetryUs = 1'000'000;
 // gRPC hands a call over faster when it was asked for before the call came.
 constexpr int kUnaryAskedAhead = 64;
 constexpr int kStreamsAskedAhead = 4;
-constexpr size_t kTraceBytes = 64;
 
 grpc::Status ToGrpc(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message, ToRpcStatus(error).SerializeAsString()}; }
 
@@ -127,6 +126,17 @@ std::string_view Metadata(const grpc::ServerContext& context, const char* name) 
   return found == context.client_metadata().end() ? std::string_view() : std::string_view(found->second.data(), found->second.size());
 }
 
+// A W3C traceparent of version 00, or nothing: it is logged and kept in the clear, so it must not be a place for anything else.
+std::string TraceOf(std::string_view header) {
+  constexpr std::string_view kShape = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+  if (header.size() != kShape.size()) return {};
+  for (size_t i = 0; i < header.size(); ++i) {
+    bool hex = (header[i] >= '0' && header[i] <= '9') || (header[i] >= 'a' && header[i] <= 'f');
+    if (kShape[i] == 'x' ? !hex : header[i] != kShape[i]) return {};
+  }
+  return std::string(header);
+}
+
 // The one gate of all RPCs.
 Expected<Caller> Authenticate(const Shared& shared, const v1::Access& access, const grpc::ServerContext& context) {
   Caller caller;
@@ -135,7 +145,7 @@ Expected<Caller> Authenticate(const Shared& shared, const v1::Access& access, co
     gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
     caller.deadline_us = now_us + std::max<int64_t>(0, left.tv_sec * 1'000'000 + left.tv_nsec / 1000);
   }
-  caller.trace = std::string(Metadata(context, "traceparent").substr(0, kTraceBytes));
+  caller.trace = TraceOf(Metadata(context, "traceparent"));
   caller.access = access;
   if (access.open()) return caller;
   auto credential = shared.credentials->Find(Metadata(context, "authorization"), now_us);

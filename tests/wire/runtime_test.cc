@@ -1,4 +1,7 @@
 // A real server on port 0 and a real client: what every RPC gets from the runtime before and around its handler.
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -163,6 +166,37 @@ TEST_F(Runtime, TheHandlerRunsOnlyForAKnownUnexpiredCredentialWithTheRole) {
   EXPECT_EQ(ReasonOf(Client(app_token_)->Call(kGet, request, &response)), "OK");
   EXPECT_EQ(handled, 1);
   EXPECT_EQ(client, "city-app");
+}
+
+TEST_F(Runtime, ATraceContextIsTakenAsItIsOrNotAtAll) {
+  std::string seen;
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [&](const Caller& caller, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
+        seen = caller.trace;
+        reply(v1::IntakeServiceGetNeedResponse());
+      });
+  Serve();
+  auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials());
+  auto taken = [&](const std::string& header) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + app_token_);
+    context.AddMetadata("traceparent", header);
+    v1::IntakeServiceGetNeedRequest request;
+    v1::IntakeServiceGetNeedResponse response;
+    const std::string path = std::string("/") + kGet;
+    grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+    using google::protobuf::Message;
+    auto status = grpc::internal::BlockingUnaryCall<Message, Message>(channel.get(), method, &context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return seen;
+  };
+  const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  EXPECT_EQ(taken(good), good);
+  for (const char* bad :
+       {"", "somebody's name", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", "00-0af7651916cd43dd8448eb211c80319cxb7ad6b7169203331-01"}) {
+    EXPECT_EQ(taken(bad), "") << bad;
+  }
 }
 
 TEST_F(Runtime, AnErrorKeepsItsReasonFieldsDelayAndChineseOnTheWire) {

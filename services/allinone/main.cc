@@ -8,6 +8,7 @@
 #include <string>
 
 #include "allinone/settings.h"
+#include "runtime/library_log.h"
 
 namespace {
 
@@ -76,6 +77,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   Log log(ToLogOptions(*config, ::isatty(STDERR_FILENO) == 1));
+  LibraryLog library_log(log);
   // Blocked before any thread starts, so that every thread leaves them to the wait below.
   sigset_t signals;
   sigemptyset(&signals);

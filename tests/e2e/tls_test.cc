@@ -69,6 +69,7 @@ TEST_F(Tls, WithAClientAuthorityOnlyItsCertificatesAreLetIn) {
   ASSERT_FALSE(HasFailure());
   EXPECT_EQ(SubmitWith(gridloop, ours_), "UNAVAILABLE") << "it shows no certificate";
   EXPECT_EQ(SubmitWith(gridloop, ours_, strangers_), "UNAVAILABLE") << "its certificate is another authority's";
+  EXPECT_TRUE(gridloop.Eventually([&] { return gridloop.process().Log().find("certificate verify failed") != std::string::npos; })) << "it is logged";
   EXPECT_TRUE(SubmitWith(gridloop, ours_, ours_).starts_with("needs/"));
   gridloop.Stop();
 }

@@ -1,0 +1,571 @@
+// Personal data over everything that a process writes and shows: marked values go in wherever a field is personal, and wherever
+// a caller may get it wrong; afterwards every file, row, log line, page and answer is searched for them.
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <rocksdb/db.h>
+
+#include <cstring>
+#include <set>
+
+#include "e2e/process.h"
+
+namespace gridloop::e2e {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+constexpr char kMark[] = "PERSONALMARK-7f3a";
+constexpr char kChineseMark[] = "隐私标记";
+constexpr char kIdentityNumber[] = "11010519491231002X";  // the standard's own example
+constexpr double kLatitude = 31.45670891234;
+constexpr double kLongitude = 121.10980127654;
+constexpr char kCell[] = "320585100001001";
+
+// What cannot depend on the bytes around it of the base64 of `text`, for the three ways it may be aligned.
+std::vector<std::string> InBase64(const std::string& text) {
+  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<std::string> all;
+  for (size_t before = 0; before < 3; ++before) {
+    std::string bits;
+    for (char c : std::string(before, '\0') + text) {
+      for (int bit = 7; bit >= 0; --bit) bits.push_back((static_cast<unsigned char>(c) >> bit) & 1 ? '1' : '0');
+    }
+    std::string encoded;
+    for (size_t at = (before * 8 + 5) / 6 * 6; at + 6 <= bits.size(); at += 6) encoded.push_back(kAlphabet[std::stoul(bits.substr(at, 6), nullptr, 2)]);
+    all.push_back(encoded);
+  }
+  return all;
+}
+
+std::string InHex(const std::string& text, const char* digits) {
+  std::string hex;
+  for (unsigned char c : text) hex += {digits[c >> 4], digits[c & 15]};
+  return hex;
+}
+
+// As protobuf's text form and JSON write what is not ASCII.
+std::string InOctal(const std::string& text) {
+  std::string octal;
+  for (unsigned char c : text)
+    octal += std::string("\\") + static_cast<char>('0' + (c >> 6)) + static_cast<char>('0' + (c >> 3 & 7)) + static_cast<char>('0' + (c & 7));
+  return octal;
+}
+
+std::vector<std::string> Needles() {
+  std::vector<std::string> needles = {"\\u9690\\u79c1\\u6807\\u8bb0", "31.45670", "121.10980", InOctal(kChineseMark)};
+  for (double coordinate : {kLatitude, kLongitude}) {
+    std::string bytes(sizeof(coordinate), '\0');
+    std::memcpy(bytes.data(), &coordinate, sizeof(coordinate));
+    needles.push_back(bytes);
+  }
+  for (const std::string& text : {std::string(kMark), std::string(kChineseMark), std::string(kIdentityNumber)}) {
+    needles.push_back(text);
+    needles.push_back(InHex(text, "0123456789abcdef"));
+    needles.push_back(InHex(text, "0123456789ABCDEF"));
+    for (const auto& encoded : InBase64(text)) needles.push_back(encoded);
+  }
+  return needles;
+}
+
+// What of it is found, with a little around it; empty: nothing.
+std::string Leak(std::string_view text) {
+  static const std::vector<std::string> kNeedles = Needles();
+  for (const auto& needle : kNeedles) {
+    size_t at = text.find(needle);
+    if (at == std::string_view::npos) continue;
+    size_t from = at < 80 ? 0 : at - 80;
+    return std::string(text.substr(from, 200));
+  }
+  return {};
+}
+
+std::string TextOf(const Error& error) {
+  std::string text = error.reason + "\n" + error.message + "\n" + error.message_zh;
+  for (const auto& field : error.fields) text += "\n" + field.field + ": " + field.description;
+  for (const auto& [key, value] : error.metadata) text += "\n" + key + "=" + value;
+  return text;
+}
+
+// Gives every field that is personal a value with a mark of its own; nothing else is touched but what holds such a field.
+class Marker {
+ public:
+  std::string Mark() { return std::string(kMark) + "-" + std::to_string(++marks_) + kChineseMark; }  // fits the shortest field
+  void Fill(Message* message, bool personal = false) {
+    const auto* reflection = message->GetReflection();
+    for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
+      const FieldDescriptor* field = message->GetDescriptor()->field(i);
+      bool marked = personal || field->options().GetExtension(v1::personal);
+      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        if (!marked && (field->is_repeated() || !HoldsPersonal(field->message_type()))) continue;
+        Fill(field->is_repeated() ? reflection->AddMessage(message, field) : reflection->MutableMessage(message, field), marked);
+      } else if (marked && field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+        std::string value = field->type() == FieldDescriptor::TYPE_BYTES ? (kMark + std::string(32, '.')).substr(0, 32) : Mark();
+        if (field->is_repeated()) {
+          reflection->AddString(message, field, value);
+        } else {
+          reflection->SetString(message, field, value);
+        }
+      }
+    }
+  }
+  static bool HoldsPersonal(const Descriptor* type) {
+    std::set<const FieldDescriptor*> found;
+    Collect(type, &found);
+    return !found.empty();
+  }
+  // The fields that carry the option, in a type and what it holds.
+  static void Collect(const Descriptor* type, std::set<const FieldDescriptor*>* found) {
+    if (type->file()->package() != "gridloop.v1" || type == v1::DirectoryFile::descriptor()) return;  // tables name staff
+    for (int i = 0; i < type->field_count(); ++i) {
+      const FieldDescriptor* field = type->field(i);
+      if (field->options().GetExtension(v1::personal)) {
+        found->insert(field);
+      } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        Collect(field->message_type(), found);
+      }
+    }
+  }
+  static void CollectPresent(const Message& message, std::set<const FieldDescriptor*>* found) {
+    std::vector<const FieldDescriptor*> present;
+    message.GetReflection()->ListFields(message, &present);
+    for (const auto* field : present) {
+      if (field->options().GetExtension(v1::personal)) {
+        found->insert(field);
+      } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated()) {
+        CollectPresent(message.GetReflection()->GetMessage(message, field), found);
+      }
+    }
+  }
+
+ private:
+  int marks_ = 1000;
+};
+
+class Personal : public testing::Test {
+ protected:
+  void SetUp() override {
+    app_ = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
+    other_app_ = MakeToken(data_, "other-app", "app-2", v1::ROLE_REPORTER_APP);
+    head_ = MakeToken(data_, "station-s01", "head-s01", v1::ROLE_STATION_HEAD, "s01", "h-s01");
+    centre_ = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center", "c-dispatch-1");
+    auditor_ = MakeToken(data_, "audit", "auditor-1", v1::ROLE_AUDITOR, "center");
+    gridloop_ = std::make_unique<Gridloop>(data_, beside_.path(), true, std::vector<std::string>{"--log-level", "debug"});
+  }
+
+  // Calls; whatever is answered must show nothing.
+  template <class Response>
+  Expected<Response> Call(const std::string& token, const std::string& method, const Message& request) {
+    Response response;
+    auto called = gridloop_->Connect(token)->Call("gridloop.v1." + method, request, &response);
+    if (!called) {
+      EXPECT_EQ(Leak(TextOf(called.error())), "") << method;
+      return std::unexpected(called.error());
+    }
+    Marker::CollectPresent(request, &accepted_);
+    Response shown = response;
+    HideClosingSentence(&shown);
+    EXPECT_EQ(Leak(shown.SerializeAsString()), "") << method;
+    return response;
+  }
+  // The one personal text that is written for the reporter, who gets it.
+  static void HideClosingSentence(Message* response) {
+    if (auto* got = dynamic_cast<v1::IntakeServiceGetNeedResponse*>(response)) got->mutable_need()->clear_closing_sentence();
+    if (auto* listed = dynamic_cast<v1::ListNeedsResponse*>(response)) {
+      for (auto& need : *listed->mutable_needs()) need.clear_closing_sentence();
+    }
+  }
+  template <class Request>
+  Request On(const std::string& name) {
+    Request request;
+    request.set_name(name);
+    request.set_request_id("r-" + std::to_string(++requests_));
+    marker_.Fill(&request);
+    return request;
+  }
+  template <class Response>
+  void Do(const std::string& token, const std::string& method, const Message& request) {
+    auto done = Call<Response>(token, method, request);
+    ASSERT_TRUE(done) << method << ": " << TextOf(done.error());
+  }
+  v1::SubmitNeedRequest MarkedReport() {
+    v1::SubmitNeedRequest request;
+    request.set_request_id("r-" + std::to_string(++requests_));
+    marker_.Fill(&request);
+    auto& report = *request.mutable_report();
+    report.mutable_location()->set_grid_code(kCell);
+    report.mutable_location()->mutable_coordinates()->set_latitude_degrees(kLatitude);
+    report.mutable_location()->mutable_coordinates()->set_longitude_degrees(kLongitude);
+    report.mutable_reporter()->set_role(v1::REPORTER_ROLE_GRID_WORKER);
+    report.set_source(v1::SOURCE_PATROL);
+    report.set_type("care");
+    report.mutable_subject()->set_identity_number(kIdentityNumber);
+    for (auto& attachment : *report.mutable_attachments()) attachment.set_uri("https://" + attachment.uri());
+    return request;
+  }
+  std::string SubmitMarked() {
+    auto submitted = Call<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", MarkedReport());
+    EXPECT_TRUE(submitted) << TextOf(submitted.error());
+    return submitted ? submitted->name() : "";
+  }
+  v1::Need Look(const std::string& name) {
+    v1::AssignmentServiceGetNeedRequest request;
+    request.set_name(name);
+    auto response = Call<v1::AssignmentServiceGetNeedResponse>(centre_, "AssignmentService/GetNeed", request);
+    return response ? response->need() : v1::Need();
+  }
+  std::string Offered(const std::string& name) {
+    EXPECT_TRUE(gridloop_->Eventually([&] { return Look(name).has_offer(); }));
+    return Look(name).offer().id();
+  }
+  std::string Held(const std::string& name) {
+    EXPECT_TRUE(gridloop_->Eventually([&] { return !Look(name).held().empty(); }));
+    return Look(name).held();
+  }
+  void Accept(const std::string& name) {
+    auto accept = On<v1::AcceptOfferRequest>(name);
+    accept.set_offer(Offered(name));
+    Do<v1::AcceptOfferResponse>(head_, "AssignmentService/AcceptOffer", accept);
+  }
+  // A token for the assigned worker, which the running process takes.
+  std::string Assign(const std::string& name) {
+    std::string worker = Look(name).offer().suggested_worker();
+    Accept(name);
+    auto assign = On<v1::AssignWorkerRequest>(name);
+    assign.set_worker(worker);
+    Do<v1::AssignWorkerResponse>(head_, "AssignmentService/AssignWorker", assign);
+    std::string id = worker.substr(worker.find('/') + 1);
+    std::string token = MakeToken(data_, "room", id, v1::ROLE_WORKER, {}, id);
+    EXPECT_TRUE(gridloop_->Eventually([&] { return DirectoryHashOf(token); }));
+    return token;
+  }
+  bool DirectoryHashOf(const std::string& token) {
+    v1::GetDirectoryResponse response;
+    return gridloop_->Connect(token)->Call("gridloop.v1.RoutingService/GetDirectory", v1::GetDirectoryRequest(), &response).has_value();
+  }
+  void RequestAndVerify(const std::string& name, const std::string& worker, bool approve) {
+    auto closing = On<v1::RequestClosingRequest>(name);
+    closing.mutable_closing()->set_reason(v1::CLOSING_REASON_GOALS_MET);
+    closing.mutable_closing()->set_goals(v1::GOALS_OUTCOME_MET);
+    closing.mutable_closing()->set_final_grade(v1::GRADE_FOUR);
+    Do<v1::RequestClosingResponse>(worker, "AssignmentService/RequestClosing", closing);
+    auto verify = On<v1::VerifyClosingRequest>(name);
+    verify.set_closing(Look(name).closing());
+    verify.set_approve(approve);
+    Do<v1::VerifyClosingResponse>(head_, "AssignmentService/VerifyClosing", verify);
+  }
+
+  void WalkTheLifeOfNeeds();
+  void ProvokeErrors();
+  void ReadWhatOthersMayRead();
+  void SearchRows();
+
+  TemporaryDirectory beside_;
+  std::filesystem::path data_ = beside_.path() / "data";
+  std::string app_, other_app_, head_, centre_, auditor_, worker_;
+  std::unique_ptr<Gridloop> gridloop_;
+  Marker marker_;
+  int requests_ = 0;
+  std::string closed_, open_;
+  std::set<const FieldDescriptor*> accepted_;  // personal fields that a call which succeeded has carried
+};
+
+void Personal::WalkTheLifeOfNeeds() {
+  // Declined, dispatched by the centre, worked on, its closing returned, closed.
+  closed_ = SubmitMarked();
+  auto decline = On<v1::DeclineOfferRequest>(closed_);
+  decline.set_offer(Offered(closed_));
+  decline.set_reason(v1::DECLINE_REASON_OTHER);
+  Do<v1::DeclineOfferResponse>(head_, "AssignmentService/DeclineOffer", decline);
+  Do<v1::UrgeNeedResponse>(app_, "IntakeService/UrgeNeed", On<v1::UrgeNeedRequest>(closed_));
+  Do<v1::RecallNeedResponse>(centre_, "RoutingService/RecallNeed", On<v1::RecallNeedRequest>(closed_));
+  auto dispatch = On<v1::DispatchNeedRequest>(closed_);
+  dispatch.set_held(Held(closed_));
+  dispatch.set_unit("units/s01");
+  Do<v1::DispatchNeedResponse>(centre_, "RoutingService/DispatchNeed", dispatch);
+  Offered(closed_);
+  worker_ = Assign(closed_);
+  Do<v1::EscalateNeedResponse>(worker_, "AssignmentService/EscalateNeed", On<v1::EscalateNeedRequest>(closed_));
+  Do<v1::RecordEmergencyActionResponse>(worker_, "AssignmentService/RecordEmergencyAction", On<v1::RecordEmergencyActionRequest>(closed_));
+  auto assess = On<v1::AssessNeedRequest>(closed_);
+  assess.set_casework(true);
+  Do<v1::AssessNeedResponse>(worker_, "AssignmentService/AssessNeed", assess);
+  auto grade = On<v1::GradeNeedRequest>(closed_);
+  grade.set_grade(v1::GRADE_THREE);
+  Do<v1::GradeNeedResponse>(worker_, "AssignmentService/GradeNeed", grade);
+  Do<v1::PlanServiceResponse>(worker_, "AssignmentService/PlanService", On<v1::PlanServiceRequest>(closed_));
+  auto service = On<v1::RecordServiceRequest>(closed_);
+  service.mutable_start_time()->set_seconds(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  service.mutable_duration()->set_seconds(2700);
+  service.set_form("visit");
+  Do<v1::RecordServiceResponse>(worker_, "AssignmentService/RecordService", service);
+  Do<v1::AddNoteResponse>(worker_, "AssignmentService/AddNote", On<v1::AddNoteRequest>(closed_));
+  Do<v1::RecordFollowUpResponse>(worker_, "AssignmentService/RecordFollowUp", On<v1::RecordFollowUpRequest>(closed_));
+  RequestAndVerify(closed_, worker_, false);
+  RequestAndVerify(closed_, worker_, true);
+  // Withdrawn; answered at once; open.
+  Do<v1::WithdrawNeedResponse>(app_, "IntakeService/WithdrawNeed", On<v1::WithdrawNeedRequest>(SubmitMarked()));
+  std::string answered = SubmitMarked();
+  Accept(answered);
+  auto answer = On<v1::AnswerNeedRequest>(answered);
+  answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+  Do<v1::AnswerNeedResponse>(head_, "AssignmentService/AnswerNeed", answer);
+  open_ = SubmitMarked();
+  Offered(open_);
+  v1::ListNeedsRequest mine;
+  auto again = MarkedReport();
+  mine.set_reporter_reference(again.report().reporter().reference());
+  Do<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", again);
+  auto listed = Call<v1::ListNeedsResponse>(app_, "IntakeService/ListNeeds", mine);
+  EXPECT_TRUE(listed && listed->needs_size() == 1);
+}
+
+// Marks where a caller gets it wrong: nobody echoes, logs or keeps them.
+void Personal::ProvokeErrors() {
+  auto refused = [this](const std::string& token, const std::string& method, const Message& request) {
+    v1::SubmitNeedResponse response;
+    auto called = gridloop_->Connect(token)->Call("gridloop.v1." + method, request, &response);
+    EXPECT_FALSE(called) << method;
+    if (called) return std::string("OK");
+    EXPECT_EQ(Leak(TextOf(called.error())), "") << method;
+    return called.error().reason;
+  };
+  const std::string mark = marker_.Mark();
+  auto report = MarkedReport();
+  report.mutable_report()->set_summary(std::string(3000, 'x') + mark);
+  report.mutable_report()->mutable_location()->set_grid_code(mark + mark);
+  report.mutable_report()->mutable_location()->set_institution(mark);
+  report.mutable_report()->set_type(mark);
+  report.mutable_report()->add_categories(mark);
+  report.mutable_report()->add_dangers(mark);
+  report.mutable_report()->set_related_need(mark);
+  report.mutable_report()->mutable_subject()->set_identity_number(mark);
+  report.set_request_id(mark + " ");
+  EXPECT_EQ(refused(app_, "IntakeService/SubmitNeed", report), "INVALID_FIELDS");
+  auto first = MarkedReport();
+  Do<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", first);
+  first.mutable_report()->set_summary(marker_.Mark());
+  EXPECT_EQ(refused(app_, "IntakeService/SubmitNeed", first), "REQUEST_ID_REUSED");
+  EXPECT_EQ(refused(kMark, "IntakeService/SubmitNeed", first), "CREDENTIAL_UNKNOWN");
+  EXPECT_EQ(refused(auditor_, "IntakeService/SubmitNeed", first), "ROLE_NOT_ALLOWED");
+  refused(app_, "IntakeService/" + std::string(kMark), first);
+
+  for (const std::string& name : {mark, "needs/" + mark, "numbers/" + mark}) {
+    v1::IntakeServiceGetNeedRequest get;
+    get.set_name(name);
+    get.set_at_least(mark);
+    EXPECT_EQ(refused(app_, "IntakeService/GetNeed", get), "INVALID_FIELDS") << name;
+  }
+  auto note = On<v1::AddNoteRequest>(open_);
+  note.set_text(std::string(3000, 'x') + mark);
+  EXPECT_EQ(refused(centre_, "AssignmentService/AddNote", note), "INVALID_FIELDS");
+  note = On<v1::AddNoteRequest>(open_);
+  note.set_etag(mark);
+  refused(centre_, "AssignmentService/AddNote", note);
+  auto assign = On<v1::AssignWorkerRequest>(open_);
+  assign.set_worker("workers/" + mark);
+  assign.add_co_workers("workers/" + mark);
+  refused(centre_, "AssignmentService/AssignWorker", assign);
+  auto dispatch = On<v1::DispatchNeedRequest>(open_);
+  dispatch.set_held(mark);
+  dispatch.set_unit("units/" + mark);
+  refused(centre_, "RoutingService/DispatchNeed", dispatch);
+  auto assess = On<v1::AssessNeedRequest>(open_);
+  assess.set_type(mark);
+  refused(worker_, "AssignmentService/AssessNeed", assess);
+  auto service = On<v1::RecordServiceRequest>(open_);
+  service.set_form(mark);
+  service.add_workers(mark);
+  refused(worker_, "AssignmentService/RecordService", service);
+  refused(worker_, "AssignmentService/RequestClosing", On<v1::RequestClosingRequest>(closed_));
+  v1::ListInboxRequest inbox;
+  inbox.set_parent("units/" + mark);
+  inbox.set_page_token(mark);
+  refused(centre_, "AssignmentService/ListInbox", inbox);
+  v1::ExportEventsRequest from;
+  from.set_from_position(mark);
+  v1::ExportEventsResponse none;
+  auto exported = gridloop_->Connect(auditor_)->ReadStream("gridloop.v1.AuditService/ExportEvents", from, &none, [] { return true; });
+  ASSERT_FALSE(exported);
+  EXPECT_EQ(Leak(TextOf(exported.error())), "");
+  v1::ExplainRouteRequest route;
+  route.mutable_inputs()->set_grid_code(mark);
+  route.mutable_inputs()->set_type(mark);
+  route.mutable_inputs()->add_categories(mark);
+  v1::ExplainRouteResponse explained;  // what it is asked about is the answer, so only what is logged counts
+  (void)gridloop_->Connect(centre_)->Call("gridloop.v1.RoutingService/ExplainRoute", route, &explained);
+
+  // What this build does not know: fields of a newer app, bytes that are no UTF-8.
+  auto newer = MarkedReport();
+  for (Message* message :
+       {static_cast<Message*>(&newer), static_cast<Message*>(newer.mutable_report()), static_cast<Message*>(newer.mutable_report()->mutable_location()),
+        static_cast<Message*>(newer.mutable_report()->mutable_subject())}) {
+    message->GetReflection()->MutableUnknownFields(message)->AddLengthDelimited(900, marker_.Mark());
+  }
+  Do<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", newer);
+  auto newer_closing = On<v1::AnswerNeedRequest>(open_);
+  newer_closing.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+  newer_closing.mutable_closing()->GetReflection()->MutableUnknownFields(newer_closing.mutable_closing())->AddLengthDelimited(900, marker_.Mark());
+  Accept(open_);
+  Do<v1::AnswerNeedResponse>(head_, "AssignmentService/AnswerNeed", newer_closing);
+  auto broken = MarkedReport();
+  broken.mutable_report()->clear_summary();
+  broken.mutable_report()->GetReflection()->MutableUnknownFields(broken.mutable_report())->AddLengthDelimited(1, mark + "\xff");
+  refused(app_, "IntakeService/SubmitNeed", broken);
+
+  // A trace context that is none.
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + app_);
+  context.AddMetadata("traceparent", std::string(kMark) + "-in-a-header");
+  context.AddMetadata("x-person", kMark);
+  auto traced = MarkedReport();
+  v1::SubmitNeedResponse response;
+  auto channel = grpc::CreateChannel(gridloop_->address(), grpc::InsecureChannelCredentials());
+  grpc::internal::RpcMethod method("/gridloop.v1.IntakeService/SubmitNeed", grpc::internal::RpcMethod::NORMAL_RPC);
+  auto status = grpc::internal::BlockingUnaryCall<Message, Message>(channel.get(), method, &context, traced, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+void Personal::ReadWhatOthersMayRead() {
+  for (const std::string& name : {closed_, open_}) {
+    v1::GetTimelineRequest timeline;
+    timeline.set_name(name);
+    auto shown = Call<v1::GetTimelineResponse>(auditor_, "AuditService/GetTimeline", timeline);
+    EXPECT_TRUE(shown && shown->entries_size() > 3);
+    v1::IntakeServiceGetNeedRequest theirs;
+    theirs.set_name(name);
+    EXPECT_TRUE(Call<v1::IntakeServiceGetNeedResponse>(app_, "IntakeService/GetNeed", theirs));
+    EXPECT_FALSE(Call<v1::IntakeServiceGetNeedResponse>(other_app_, "IntakeService/GetNeed", theirs));
+    for (const std::string& token : {centre_, head_, auditor_, worker_}) {
+      v1::AssignmentServiceGetNeedRequest without_purpose;
+      without_purpose.set_name(name);
+      (void)Call<v1::AssignmentServiceGetNeedResponse>(token, "AssignmentService/GetNeed", without_purpose);
+    }
+    v1::AssignmentServiceGetNeedRequest not_assigned;
+    not_assigned.set_name(name);
+    not_assigned.set_purpose("curiosity");
+    EXPECT_TRUE(Call<v1::AssignmentServiceGetNeedResponse>(auditor_, "AssignmentService/GetNeed", not_assigned));
+    v1::ReplayRouteRequest replay;
+    replay.set_name(name);
+    (void)Call<v1::ReplayRouteResponse>(auditor_, "RoutingService/ReplayRoute", replay);
+  }
+  std::string waiting = SubmitMarked();
+  Offered(waiting);
+  v1::ExplainDeadlineRequest deadline;
+  deadline.set_name(waiting);
+  EXPECT_TRUE(Call<v1::ExplainDeadlineResponse>(auditor_, "AuditService/ExplainDeadline", deadline));
+  v1::ListInboxRequest inbox;
+  inbox.set_parent("units/s01");
+  auto listed = Call<v1::ListInboxResponse>(head_, "AssignmentService/ListInbox", inbox);
+  EXPECT_TRUE(listed && listed->needs_size() > 0);
+  auto vague = MarkedReport();
+  vague.mutable_report()->mutable_location()->clear_grid_code();
+  auto held = Call<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", vague);
+  ASSERT_TRUE(held);
+  Held(held->name());
+  auto in_the_centre = Call<v1::ListHeldNeedsResponse>(centre_, "RoutingService/ListHeldNeeds", v1::ListHeldNeedsRequest());
+  EXPECT_TRUE(in_the_centre && in_the_centre->needs_size() > 0);
+  auto loops = Call<v1::ListOpenLoopsResponse>(auditor_, "AuditService/ListOpenLoops", v1::ListOpenLoopsRequest());
+  EXPECT_TRUE(loops.has_value());
+  auto strangers = Call<v1::ListNeedsResponse>(other_app_, "IntakeService/ListNeeds", v1::ListNeedsRequest());
+  EXPECT_TRUE(strangers && strangers->needs_size() == 0);
+
+  int records = 0;
+  v1::ExportEventsRequest all;
+  all.set_max_events(100'000);
+  v1::ExportEventsResponse record;
+  EXPECT_TRUE(gridloop_->Connect(auditor_)->ReadStream("gridloop.v1.AuditService/ExportEvents", all, &record, [&] {
+    EXPECT_EQ(Leak(record.SerializeAsString()), "");
+    return ++records < 40;
+  }));
+  EXPECT_EQ(records, 40);
+  v1::WatchInboxRequest watch;
+  watch.set_parent("units/s01");
+  v1::WatchInboxResponse change;
+  EXPECT_TRUE(gridloop_->Connect(head_)->ReadStream("gridloop.v1.AssignmentService/WatchInbox", watch, &change, [&] {
+    EXPECT_EQ(Leak(change.SerializeAsString()), "");
+    return false;
+  }));
+}
+
+// The files may be compressed, so the rows are read as well.
+void Personal::SearchRows() {
+  int cells = 0;
+  for (const char* database : {"ledger", "view", "vault"}) {
+    std::string path = data_ / database;
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok()) << path;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    auto status = rocksdb::DB::OpenForReadOnly({}, path, families, &handles, &opened);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    std::unique_ptr<rocksdb::DB> owned(opened);
+    for (auto* handle : handles) {
+      std::unique_ptr<rocksdb::Iterator> row(opened->NewIterator({}, handle));
+      for (row->SeekToFirst(); row->Valid(); row->Next()) {
+        std::string text = row->key().ToString() + row->value().ToString();
+        EXPECT_EQ(Leak(text), "") << database;
+        cells += text.find(kCell) != std::string::npos ? 1 : 0;
+      }
+      opened->DestroyColumnFamilyHandle(handle);
+    }
+  }
+  EXPECT_GT(cells, 10) << "the search did not look where the events are";
+}
+
+TEST_F(Personal, NothingPersonalIsInClearInWhatAProcessWritesOrShows) {
+  ASSERT_FALSE(HasFailure());
+  WalkTheLifeOfNeeds();
+  ASSERT_FALSE(HasFailure());
+  // It went in: who is assigned and says why reads all of it.
+  v1::AssignmentServiceGetNeedRequest with_purpose;
+  with_purpose.set_name(closed_);
+  with_purpose.set_purpose("home visit");
+  v1::AssignmentServiceGetNeedResponse whole;
+  EXPECT_TRUE(gridloop_->Connect(worker_)->Call("gridloop.v1.AssignmentService/GetNeed", with_purpose, &whole));
+  EXPECT_NE(Leak(whole.SerializeAsString()), "");
+  EXPECT_EQ(whole.need().report().subject().identity_number(), kIdentityNumber);
+
+  ProvokeErrors();
+  ReadWhatOthersMayRead();
+  for (const char* page : {"/metrics", "/healthz", "/readyz", "/PERSONALMARK-7f3a", "/metrics?name=PERSONALMARK-7f3a"}) {
+    auto answer = gridloop_->Http(page);
+    EXPECT_NE(answer.status, 0) << page;
+    EXPECT_EQ(Leak(answer.body), "") << page;
+  }
+  gridloop_->Stop();
+
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(beside_.path())) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::string content((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_EQ(Leak(content), "") << entry.path();
+    EXPECT_EQ(Leak(entry.path().string()), "");
+    ++files;
+  }
+  EXPECT_GT(files, 10);
+  std::string log = gridloop_->process().Log();
+  EXPECT_NE(log.find("gridloop.v1.AssignmentService/AddNote"), std::string::npos) << "the log was to hold each call";
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) EXPECT_TRUE(line.starts_with("{\"time\":")) << "no log line of ours: " << line;
+  SearchRows();
+
+  // A personal field that comes later makes this fail until the walk carries it.
+  std::set<const FieldDescriptor*> all;
+  for (const auto* some : {v1::SubmitNeedRequest::descriptor(), v1::DispatchNeedRequest::descriptor(), v1::AcceptOfferRequest::descriptor(),
+                           v1::GetTimelineRequest::descriptor()}) {
+    const auto* service = some->file()->service(0);
+    for (int i = 0; i < service->method_count(); ++i) Marker::Collect(service->method(i)->input_type(), &all);
+  }
+  for (const auto* field : all) EXPECT_TRUE(accepted_.contains(field)) << field->full_name() << " was never carried by a call that succeeded";
+  EXPECT_GT(all.size(), 20U);
+}
+
+}  // namespace
+}  // namespace gridloop::e2e

@@ -89,6 +89,12 @@ std::string Commitment(const v1::Event& event, const v1::SealedPart& part) {
 const unsigned char* Bytes(const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
+// Looked up once, like the digests.
+const EVP_CIPHER* Aes256Gcm() {
+  static const EVP_CIPHER* const algorithm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return algorithm;
+}
+
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
 Expected<std::string> Encrypt(const std::string& key, const std::string& nonce, const std::string& data, const std::string& plain) {
@@ -96,7 +102,7 @@ Expected<std::string> Encrypt(const std::string& key, const std::string& nonce, 
   std::string sealed = nonce;
   sealed.resize(kNonceBytes + plain.size() + kTagBytes);
   int size = 0;
-  bool good = context != nullptr && EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(nonce)) == 1 &&
+  bool good = context != nullptr && EVP_EncryptInit_ex(context.get(), Aes256Gcm(), nullptr, Bytes(key), Bytes(nonce)) == 1 &&
               EVP_EncryptUpdate(context.get(), nullptr, &size, Bytes(data), static_cast<int>(data.size())) == 1 &&
               EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceBytes, &size, Bytes(plain), static_cast<int>(plain.size())) == 1 &&
               EVP_EncryptFinal_ex(context.get(), Bytes(sealed) + kNonceBytes + size, &size) == 1 &&
@@ -112,7 +118,7 @@ Expected<std::string> Decrypt(const std::string& key, const std::string& sealed,
   std::string tag = sealed.substr(sealed.size() - kTagBytes);
   CipherContext context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int size = 0;
-  bool good = context != nullptr && EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key), Bytes(sealed)) == 1 &&
+  bool good = context != nullptr && EVP_DecryptInit_ex(context.get(), Aes256Gcm(), nullptr, Bytes(key), Bytes(sealed)) == 1 &&
               EVP_DecryptUpdate(context.get(), nullptr, &size, Bytes(data), static_cast<int>(data.size())) == 1 &&
               EVP_DecryptUpdate(context.get(), Bytes(plain), &size, Bytes(sealed) + kNonceBytes, static_cast<int>(plain.size())) == 1 &&
               EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1 &&

@@ -39,18 +39,18 @@ std::string Secret::BodyMac(const google::protobuf::Message& request) const {
   for (const char* name : {"request_id", "etag", "purpose"}) {
     if (const auto* field = body->GetDescriptor()->FindFieldByName(name)) body->GetReflection()->ClearField(body.get(), field);
   }
-  std::string mac = HmacSha256(mac_key_, std::string(request.GetDescriptor()->full_name()) + '\0' + Canonical(*body));
+  std::string mac = mac_key_.Mac(std::string(request.GetDescriptor()->full_name()) + '\0' + Canonical(*body));
   mac.resize(kMacBytes);
   return mac;
 }
 
 std::string Secret::ReporterRef(std::string_view client, std::string_view reference) const {
-  return HmacSha256(reference_key_, LabelledSha256("gridloop/reporter/1", {client, reference})).substr(0, kMacBytes);
+  return reference_key_.Mac(LabelledSha256("gridloop/reporter/1", {client, reference})).substr(0, kMacBytes);
 }
 
 std::string Secret::PageToken(std::string_view query, std::string_view after) const {
   if (after.empty()) return {};
-  std::string mac = HmacSha256(page_key_, LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
+  std::string mac = page_key_.Mac(LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
   return Base32(mac + std::string(after));
 }
 
@@ -74,7 +74,7 @@ std::optional<std::string> Secret::ParsePageToken(std::string_view query, std::s
   }
   if (bytes.size() <= kMacBytes) return std::nullopt;
   std::string after = bytes.substr(kMacBytes);
-  std::string mac = HmacSha256(page_key_, LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
+  std::string mac = page_key_.Mac(LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
   if (!EqualInConstantTime(mac, std::string_view(bytes).substr(0, kMacBytes))) return std::nullopt;
   return after;
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "sealing/digest.h"
+
 namespace gridloop {
 
 // Immutable, thread-safe.
@@ -23,7 +25,7 @@ class Secret {
   std::optional<std::string> ParsePageToken(std::string_view query, std::string_view token) const;
 
  private:
-  std::string mac_key_, reference_key_, page_key_;
+  HmacKey mac_key_, reference_key_, page_key_;
 };
 
 }  // namespace gridloop

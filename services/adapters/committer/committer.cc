@@ -133,6 +133,7 @@ Expected<std::unique_ptr<Committer>> Committer::Open(Store& store, Clock& clock,
   std::unique_ptr<Committer> committer(new Committer(store, clock, options));
   if (auto folded = committer->FoldTail(); !folded) return std::unexpected(folded.error());
   committer->thread_ = std::thread([raw = committer.get()] { raw->Run(); });
+  committer->answerer_ = std::thread([raw = committer.get()] { raw->RunAnswers(); });
   committer->writer_ = std::thread([raw = committer.get()] { raw->RunWriter(); });
   return committer;
 }
@@ -149,6 +150,12 @@ Committer::~Committer() {
   }
   writer_wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+  {
+    std::lock_guard lock(answers_mutex_);
+    answers_end_ = true;
+  }
+  answers_filled_.notify_all();
+  if (answerer_.joinable()) answerer_.join();
   if (writer_.joinable()) writer_.join();
   CancelSubscribers();
   if (Failure().empty()) (void)WriteViewNow();
@@ -463,13 +470,10 @@ void Committer::Process(std::vector<Request> requests) {
       for (auto [type, verdict] : batch.judged) options_.on_judged(type, verdict);
     }
   }
-  for (auto& [index, verdict] : batch.verdicts) {
-    Request& request = requests[index];
-    if (request.appended) {
-      request.appended(verdict.position);
-    } else {
-      request.decided(std::move(verdict));
-    }
+  if (!batch.verdicts.empty()) {
+    std::lock_guard lock(answers_mutex_);
+    answers_.push_back({std::move(requests), std::move(batch.verdicts)});
+    answers_filled_.notify_one();
   }
   if (batch.values.empty()) return;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
@@ -485,6 +489,27 @@ void Committer::Process(std::vector<Request> requests) {
       subscriber->end = std::max(subscriber->end, batch.next_offset);
     }
     subscriber->wake.notify_one();
+  }
+}
+
+void Committer::RunAnswers() {
+  while (true) {
+    Answers answers;
+    {
+      std::unique_lock lock(answers_mutex_);
+      answers_filled_.wait(lock, [this] { return answers_end_ || !answers_.empty(); });
+      if (answers_.empty()) return;
+      answers = std::move(answers_.front());
+      answers_.pop_front();
+    }
+    for (auto& [index, verdict] : answers.verdicts) {
+      Request& request = answers.requests[index];
+      if (request.appended) {
+        request.appended(verdict.position);
+      } else {
+        request.decided(std::move(verdict));
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
-// The embedded committer: one thread decides at the head, writes events in one synced batch, then shows states and
-// rows in memory and answers. It is Ledger and View in one, because the view belongs to the ledger.
+// The embedded committer: one thread decides at the head, writes events in one synced batch and shows states and rows in
+// memory; a second one answers meanwhile, so that the next sync does not wait for callbacks. It is Ledger and View in one,
+// because the view belongs to the ledger.
 #pragma once
 
 #include <atomic>
@@ -79,11 +80,16 @@ class Committer : public Ledger, public View {
   struct Watcher;
   struct Subscriber;
   struct Batch;
+  struct Answers {  // of one batch, in its order
+    std::vector<Request> requests;
+    std::vector<std::pair<size_t, Verdict>> verdicts;
+  };
 
   Committer(Store& store, Clock& clock, Options options);
   Expected<void> FoldTail();
   void Enqueue(Request request);
   void Run();
+  void RunAnswers();
   void RunWriter();
   void Process(std::vector<Request> requests);
   void ProcessOne(Request& request, Batch& batch);
@@ -129,6 +135,12 @@ class Committer : public Ledger, public View {
   std::map<std::string, std::string, std::less<>> hot_rows_;
   store::v1::Watermark watermark_;
 
+  // What is durable and visible and not yet told. Bounded by the calls in flight.
+  std::mutex answers_mutex_;
+  std::condition_variable answers_filled_;
+  std::deque<Answers> answers_;
+  bool answers_end_ = false;  // no more will come
+
   std::mutex writer_mutex_;  // one write of the view at a time
   std::condition_variable writer_wake_;
   std::mutex writer_wait_mutex_;
@@ -142,6 +154,7 @@ class Committer : public Ledger, public View {
   std::atomic<uint64_t> foreign_records_ = 0;
   uint64_t folded_at_start_ = 0;
   std::thread thread_;
+  std::thread answerer_;
   std::thread writer_;
 };
 

@@ -1,5 +1,6 @@
 #include "allinone/daemon.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -183,11 +184,28 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
 
   auto services = std::make_unique<Services>(world, options.directory_folder);
   Router router;
-  BindIntake(router, services->intake);
-  BindRouting(router, services->routing);
-  BindAssignment(router, services->assignment);
-  BindAudit(router, services->audit);
-  std::vector<const google::protobuf::ServiceDescriptor*> descriptors = {IntakeDescriptor(), RoutingDescriptor(), AssignmentDescriptor(), AuditDescriptor()};
+  std::vector<const google::protobuf::ServiceDescriptor*> descriptors;
+  auto serves = [&options](const char* service) { return options.services.contains(service); };
+  if (serves("intake")) {
+    BindIntake(router, services->intake);
+    descriptors.push_back(IntakeDescriptor());
+  }
+  if (serves("routing")) {
+    BindRouting(router, services->routing);
+    descriptors.push_back(RoutingDescriptor());
+  }
+  if (serves("assignment")) {
+    BindAssignment(router, services->assignment);
+    descriptors.push_back(AssignmentDescriptor());
+  }
+  if (serves("audit")) {
+    BindAudit(router, services->audit);
+    descriptors.push_back(AuditDescriptor());
+  }
+  if (options.services.size() < 4) {
+    log.Warning("daemon", "NOT ALL SERVICES RUN HERE: what the others would do waits in the ledger",
+                {{"services", fmt::format("{}", fmt::join(options.services, ","))}});
+  }
   std::optional<SimulatedTime> simulated_time;
   if (auto* clock = embedded->simulated_clock()) {
     simulated_time.emplace(*clock, world.view);
@@ -214,8 +232,8 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     if (!started) return std::unexpected(started.error());
     admin = std::move(*started);
   }
-  services->routing.Start();
-  services->assignment.Start([&guard] { return guard.MayFire(); });
+  if (serves("routing")) services->routing.Start();
+  if (serves("assignment")) services->assignment.Start([&guard] { return guard.MayFire(); });
 
   auto reload_tokens = [&] {
     tokens_read = FileMark::Of(tokens_file);

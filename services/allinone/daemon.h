@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "domain/error.h"
@@ -16,10 +17,12 @@ struct DaemonOptions {
   std::filesystem::path directory_folder;  // read and activated at start and on kReload; empty: what is active stays
   std::filesystem::path tokens_file;       // empty: tokens.tsv in the data directory
   std::filesystem::path ports_file;        // "grpc=PORT" and "admin=PORT" are written here when it serves; empty: not
-  std::string clock = "system";            // or "simulated:TIME": stands still but for ClockService; loopback only
-  RpcServer::Options rpc;                  // listen, limits, TLS; observers are added
-  bool allow_insecure = false;             // other than loopback addresses without TLS
-  std::string admin_listen;                // host:port; empty: no HTTP
+  // Which are served and act here; never empty.
+  std::set<std::string> services = {"intake", "routing", "assignment", "audit"};
+  std::string clock = "system";  // or "simulated:TIME": stands still but for ClockService; loopback only
+  RpcServer::Options rpc;        // listen, limits, TLS; observers are added
+  bool allow_insecure = false;   // other than loopback addresses without TLS
+  std::string admin_listen;      // host:port; empty: no HTTP
   bool admin_allow_insecure = false;
   int64_t linger_us = 0;               // NOT_SERVING before no more calls are taken
   int64_t stop_limit_us = 30'000'000;  // for the steps after that; then the process exits with 1 at once

@@ -18,6 +18,12 @@ const std::vector<Setting>& Settings() {
        .usual = "",
        .help = "credentials (gridctl token create), read again when it changes; empty: tokens.tsv in the data directory"},
       {.key = "ports_file", .flag = "ports-file", .kind = K::kPath, .usual = "", .help = "grpc=PORT and admin=PORT are written here once it serves"},
+      {.key = "services",
+       .flag = "services",
+       .kind = K::kWords,
+       .usual = "assignment,audit,intake,routing",
+       .help = "which of them are served and act; what the others would do waits in the ledger",
+       .choices = {"assignment", "audit", "intake", "routing"}},
       {.key = "clock", .flag = "clock", .kind = K::kText, .usual = "system", .help = "system, or simulated:TIME for trying things out (loopback only)"},
       {.key = "grpc.listen", .flag = "listen", .kind = K::kAddress, .usual = "127.0.0.1:7400", .help = "where gRPC is served"},
       {.key = "grpc.allow_insecure",
@@ -102,6 +108,7 @@ DaemonOptions ToDaemonOptions(const Config& config) {
   options.directory_folder = config.Text("directory_folder");
   options.tokens_file = config.Text("tokens_file");
   options.ports_file = config.Text("ports_file");
+  options.services = config.Words("services");
   options.clock = config.Text("clock");
   options.rpc.listen = config.Text("grpc.listen");
   options.allow_insecure = config.Switch("grpc.allow_insecure");

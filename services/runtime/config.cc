@@ -51,6 +51,10 @@ std::string Check(const Setting& setting, const std::string& text, int64_t* numb
     }
     case Setting::Kind::kChoice:
       return std::ranges::find(setting.choices, text) != setting.choices.end() ? "" : fmt::format("must be {}", fmt::join(setting.choices, ", "));
+    case Setting::Kind::kWords: {
+      auto known = [&setting](const std::string& word) { return std::ranges::find(setting.choices, word) != setting.choices.end(); };
+      return std::ranges::all_of(SplitWords(text), known) ? "" : fmt::format("must be some of {}, with commas between", fmt::join(setting.choices, ","));
+    }
     case Setting::Kind::kAddress:
       return text.empty() || ParseHostPort(text) ? "" : "must be host:port, e.g. 127.0.0.1:7400 or [::1]:7400; port 0 takes any free one";
     default:
@@ -117,6 +121,16 @@ void ReadNode(const YAML::Node& node, const std::string& path, const std::string
 }
 
 }  // namespace
+
+std::set<std::string> SplitWords(std::string_view text) {
+  std::set<std::string> words;
+  for (size_t at = 0; at <= text.size();) {
+    size_t end = std::min(text.find(',', at), text.size());
+    words.emplace(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
 
 std::optional<int64_t> ParseDuration(std::string_view text) {
   size_t digits = 0;

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/error.h"
@@ -14,15 +16,18 @@
 namespace gridloop {
 
 struct Setting {
-  enum class Kind { kText, kPath, kSecretPath, kSwitch, kInteger, kDuration, kChoice, kAddress };
+  enum class Kind { kText, kPath, kSecretPath, kSwitch, kInteger, kDuration, kChoice, kWords, kAddress };
   std::string key;   // path in the file, e.g. "grpc.tls.key"
   std::string flag;  // without "--"
   Kind kind = Kind::kText;
   std::string usual;  // in its text form; empty: not set
   std::string help;
-  std::vector<std::string> choices = {};  // kChoice
+  std::vector<std::string> choices = {};  // kChoice: one of them; kWords: some of them, with commas
   int64_t least = 0, most = 0;            // kInteger; kDuration in microseconds
 };
+
+// "a,b" to a and b; empty words stay.
+std::set<std::string> SplitWords(std::string_view text);
 
 // "5s", "250ms", "2m", "1h" to microseconds.
 std::optional<int64_t> ParseDuration(std::string_view text);
@@ -48,6 +53,7 @@ class Config {
   static Expected<Config> Load(const std::vector<Setting>& settings, const Sources& sources);
 
   const std::string& Text(const std::string& key) const { return values_.at(key).text; }
+  std::set<std::string> Words(const std::string& key) const { return SplitWords(values_.at(key).text); }
   int64_t Integer(const std::string& key) const { return values_.at(key).number; }
   int64_t DurationUs(const std::string& key) const { return values_.at(key).number; }
   bool Switch(const std::string& key) const { return values_.at(key).number != 0; }

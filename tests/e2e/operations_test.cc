@@ -82,6 +82,37 @@ TEST_F(Operations, AnotherProcessOnThePortIsSaid) {
   gridloop.Stop();
 }
 
+TEST_F(Operations, IntakeTakesNeedsWhileEverythingBehindItIsDown) {
+  std::string app = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
+  std::string centre = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
+  std::string name;
+  {
+    Gridloop intake(data_, beside_.path(), true, {"--services", "intake"});
+    ASSERT_FALSE(HasFailure());
+    EXPECT_NE(intake.process().Log().find("NOT ALL SERVICES RUN HERE"), std::string::npos) << intake.process().Log();
+    auto taken = Submit(*intake.Connect(app), Report("alone"));
+    ASSERT_TRUE(taken) << taken.error().message;
+    name = taken->name();
+    v1::GetDirectoryResponse directory;
+    auto elsewhere = intake.Connect(centre)->Call("gridloop.v1.RoutingService/GetDirectory", v1::GetDirectoryRequest(), &directory);
+    ASSERT_FALSE(elsewhere);
+    EXPECT_EQ(elsewhere.error().code, Code::kUnimplemented);
+    auto seen = Get(*intake.Connect(app), name);
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(seen->stage(), v1::REPORTER_STAGE_RECEIVED);
+    intake.Stop();
+  }
+  Gridloop all(data_, beside_.path());
+  ASSERT_FALSE(HasFailure());
+  auto client = all.Connect(app);
+  EXPECT_TRUE(all.Eventually([&] {
+    auto seen = Get(*client, name);
+    return seen && seen->stage() == v1::REPORTER_STAGE_DISPATCHED;
+  })) << all.process().Log();
+  client.reset();
+  all.Stop();
+}
+
 TEST_F(Operations, AHangupActivatesAGoodDirectoryAndRefusesABadOneWhole) {
   auto folder = beside_.path() / "city";
   std::filesystem::copy(kSampleCity, folder);

@@ -47,6 +47,7 @@ TEST_F(ConfigFile, EveryMistakeIsNamedAtOnceWithItsPlaceAndRemedy) {
 data_directory: [1, 2]
 clock: system
 clock: system
+services: intake,rooting
 grpc: 5
 admin:
   listen: nowhere
@@ -63,14 +64,15 @@ shutdown:
   ASSERT_FALSE(config);
   std::string all;
   for (const auto& field : config.error().fields) all += field.field + ": " + field.description + "\n";
-  for (const char* expected : {"gridloop.yaml:1 data_directry: is not known; did you mean data_directory?", "gridloop.yaml:2 data_directory: takes one value",
-                               "gridloop.yaml:4 clock: stands twice", "gridloop.yaml:5 grpc: is a section", "gridloop.yaml:7 admin.listen: must be host:port",
-                               "gridloop.yaml:8 admin.port: is not known", "gridloop.yaml:10 log.level: must be debug, info, warning, error",
-                               "gridloop.yaml:12 shutdown.drain: must be a time", "gridloop.yaml:13 shutdown.limit: must be a time",
-                               "GRIDLOOP_GRPC_MAX_STREAMS: must be a number", "--lisen: is not known; did you mean listen?"}) {
+  for (const char* expected :
+       {"gridloop.yaml:1 data_directry: is not known; did you mean data_directory?", "gridloop.yaml:2 data_directory: takes one value",
+        "gridloop.yaml:4 clock: stands twice", "gridloop.yaml:5 services: must be some of assignment,audit,intake,routing",
+        "gridloop.yaml:6 grpc: is a section", "gridloop.yaml:8 admin.listen: must be host:port", "gridloop.yaml:9 admin.port: is not known",
+        "gridloop.yaml:11 log.level: must be debug, info, warning, error", "gridloop.yaml:13 shutdown.drain: must be a time",
+        "gridloop.yaml:14 shutdown.limit: must be a time", "GRIDLOOP_GRPC_MAX_STREAMS: must be a number", "--lisen: is not known; did you mean listen?"}) {
     EXPECT_NE(all.find(expected), std::string::npos) << expected << "\nis missing in\n" << all;
   }
-  EXPECT_EQ(config.error().fields.size(), 11U) << all;
+  EXPECT_EQ(config.error().fields.size(), 12U) << all;
 }
 
 TEST_F(ConfigFile, WhatIsNoYamlSaysWhere) {

@@ -1,6 +1,12 @@
 // Reads back every step. Thread-safe.
 #pragma once
 
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
 #include "commands/command.h"
 #include "commands/pumps.h"
 #include "gridloop/v1/audit_service.pb.h"
@@ -11,6 +17,7 @@ namespace gridloop {
 class Audit {
  public:
   static constexpr size_t kMostExports = 32;
+  static constexpr size_t kMostReplays = 64;
   explicit Audit(World& world) : world_(world) {}
   void GetTimeline(const Caller& caller, const v1::GetTimelineRequest& request, Callback<Expected<v1::GetTimelineResponse>> reply);
   void ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply);
@@ -25,8 +32,19 @@ class Audit {
   // A running clock, or any that the named event started.
   Expected<FoundClock> FindClock(const NeedState& state, const v1::ExplainDeadlineRequest& request) const;
 
+  struct Replay;
+  struct TimelinePage;
+  Expected<std::shared_ptr<const NeedState>> FindState(const Caller& caller, const std::string& name, const std::string& at_least,
+                                                       std::vector<FieldViolation> violations) const;
+  bool ReadOn(TimelinePage& page);  // some records; true: the page is done
+  void Show(TimelinePage& page);
+
   World& world_;
+  // Where pages of timelines ended, so that the next one need not fold all before it again. Few: what is gone is folded again.
+  std::mutex left_off_mutex_;
+  std::deque<std::shared_ptr<Replay>> left_off_;
   Pumps pumps_{kMostExports};
+  Pumps replays_{kMostReplays};
 };
 
 }  // namespace gridloop

@@ -42,7 +42,17 @@ int ShowTimeline(Session& session, const std::string& need, bool receipts, bool 
   v1::GetTimelineRequest request;
   request.set_name(NeedName(need));
   v1::GetTimelineResponse response;
-  if (auto called = session.Call("AuditService/GetTimeline", request, &response); !called) return session.Report(called.error());
+  bool intact = true;
+  request.set_page_size(200);
+  do {
+    v1::GetTimelineResponse page;
+    if (auto called = session.Call("AuditService/GetTimeline", request, &page); !called) return session.Report(called.error());
+    intact = intact && page.chain_intact();
+    request.set_page_token(page.next_page_token());
+    page.clear_next_page_token();
+    response.MergeFrom(page);
+  } while (!request.page_token().empty());
+  response.set_chain_intact(intact);
   if (session.json()) {
     session.PrintJson(response);
     return response.chain_intact() ? kGood : kRefused;
@@ -105,14 +115,17 @@ void AddDeadline(CLI::App& app, Session& session) {
 }
 
 void AddLoops(CLI::App& app, Session& session) {
-  auto* verb = app.add_subcommand("loops", "open needs that are overdue, stuck or orphaned, each with its reason");
+  auto* verb = app.add_subcommand("loops", "open needs that are overdue, stuck or orphaned, or fall due before a time, each with its reason");
   struct Flags {
     v1::LoopProblem problem = v1::LOOP_PROBLEM_UNSPECIFIED;
     int limit = 200, every_s = 5;
-    bool watch = false;
+    int64_t due_before_s = 0;
+    bool watch = false, holiday = false;
   };
   auto flags = std::make_shared<Flags>();
   AddEnum(verb, "--problem", flags->problem, v1::LoopProblem_descriptor(), "only this problem");
+  auto* due_before = AddTime(verb, "--due-before", flags->due_before_s, "also what falls due before this");
+  verb->add_flag("--holiday", flags->holiday, "also what falls due before the end of the next three or more days off")->excludes(due_before);
   verb->add_option("--limit", flags->limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str();
   verb->add_flag("--watch", flags->watch, "again and again, until it is stopped");
   verb->add_option("--every", flags->every_s, "with --watch: seconds between")->check(CLI::Range(1, 3600))->capture_default_str();
@@ -120,6 +133,8 @@ void AddLoops(CLI::App& app, Session& session) {
     auto once = [&session, flags] {
       v1::ListOpenLoopsRequest request;
       request.set_problem(flags->problem);
+      request.set_through_holiday(flags->holiday);
+      if (flags->due_before_s != 0) request.mutable_due_before()->set_seconds(flags->due_before_s);
       v1::ListOpenLoopsResponse all;
       return session.ListAndShow<v1::ListOpenLoopsResponse>(
           "AuditService/ListOpenLoops", request, flags->limit, &all, &v1::ListOpenLoopsResponse::mutable_loops, [&] {
@@ -130,7 +145,7 @@ void AddLoops(CLI::App& app, Session& session) {
                          LocalTime(loop.deadline().due_time()), fmt::format("{}", fmt::join(loop.reasons(), " "))});
             }
             session.Print(table);
-            if (all.loops_size() == 0) fmt::print("no open loop has a problem\n");
+            if (all.loops_size() == 0) fmt::print("no open loop has {}\n", flags->problem == v1::LOOP_PROBLEM_UNSPECIFIED ? "a problem" : "this problem");
           });
     };
     return flags->watch ? Repeat(session, flags->every_s, once) : once();
@@ -138,7 +153,7 @@ void AddLoops(CLI::App& app, Session& session) {
 }
 
 void AddExport(CLI::App& app, Session& session) {
-  auto* verb = app.add_subcommand("export", "the events as logged, a line each; personal parts stay sealed");
+  auto* verb = app.add_subcommand("export", "the events as logged, a line each; personal parts stay sealed, restricted needs show position and digest only");
   struct Flags {
     std::string from;
     int64_t most = 0;
@@ -156,6 +171,10 @@ void AddExport(CLI::App& app, Session& session) {
     auto ended = (*client)->ReadStream("gridloop.v1.AuditService/ExportEvents", request, &record, [&] {
       if (session.json()) {
         session.PrintJson(record, true);
+        return true;
+      }
+      if (record.event().empty()) {
+        fmt::print("{}  not shown, SHA-256 {}{}\n", record.position(), record.digest(), record.void_reason().empty() ? "" : "  void: " + record.void_reason());
         return true;
       }
       v1::Event event;

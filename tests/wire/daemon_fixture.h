@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <thread>
 
 #include "adapters/system/system_clock.h"
@@ -21,7 +22,9 @@ namespace gridloop {
 
 class Daemon : public testing::Test {
  protected:
-  virtual std::string Clock() const { return "system"; }
+  // It stands still at opening time of a Monday, whenever the test runs.
+  static constexpr int64_t kStartUs = 1'772'413'200'000'000;  // 2026-03-02T09:00+08:00
+  virtual std::string Clock() const { return "simulated:2026-03-02T09:00+08:00"; }
   void SetUp() override {
     std::string name = (std::filesystem::temp_directory_path() / "gridloop-wire-XXXXXX").string();
     directory_ = ::mkdtemp(name.data());
@@ -33,6 +36,11 @@ class Daemon : public testing::Test {
     centre_token_ = Token("centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
     admin_token_ = Token("operations", "admin-1", v1::ROLE_ADMIN);
     auditor_token_ = Token("audit", "auditor-1", v1::ROLE_AUDITOR);
+    const auto* roles = v1::Role_descriptor();
+    for (int i = 0; i < roles->value_count(); ++i) {
+      auto role = static_cast<v1::Role>(roles->value(i)->number());
+      if (role != v1::ROLE_UNSPECIFIED) role_tokens_[role] = Token("one-of-each", roles->value(i)->name(), role, "s01");
+    }
     std::promise<void> stop;
     stop_ = std::move(stop);
     std::promise<void> serving;
@@ -96,6 +104,7 @@ class Daemon : public testing::Test {
 
   std::filesystem::path directory_;
   std::string address_, app_token_, other_token_, expired_token_, head_token_, head1_token_, centre_token_, admin_token_, auditor_token_;
+  std::map<v1::Role, std::string> role_tokens_;  // one of each role
   std::promise<void> stop_;
   std::thread daemon_;
 };

@@ -1,53 +1,114 @@
 // The real daemon: credentials, retries, wrong fields, personal data.
+#include <google/protobuf/descriptor_database.h>
 #include <google/protobuf/dynamic_message.h>
 
+#include <set>
+
+#include "grpc/reflection/v1/reflection.pb.h"
 #include "wire/daemon_fixture.h"
 
 namespace gridloop {
 namespace {
 
-TEST_F(Daemon, NoMethodOfAnyServiceAnswersWithoutAKnownUnexpiredCredential) {
-  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  auto* factory = google::protobuf::MessageFactory::generated_factory();
-  (void)v1::GetTimelineRequest::descriptor();
-  int walked = 0;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService"}) {
-    const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
-    ASSERT_NE(service, nullptr);
-    for (int i = 0; i < service->method_count(); ++i) {
-      const auto* method = service->method(i);
-      const auto& access = method->options().GetExtension(v1::access);
-      EXPECT_FALSE(access.grants().empty()) << method->full_name() << " has no access rule";
-      EXPECT_FALSE(access.open()) << method->full_name();
-      std::unique_ptr<google::protobuf::Message> request(factory->GetPrototype(method->input_type())->New());
-      std::unique_ptr<google::protobuf::Message> response(factory->GetPrototype(method->output_type())->New());
-      std::string path = service->full_name() + "/" + method->name();
-      auto call = [&](const std::string& token) -> Expected<void> {
-        auto client = RpcClient::Connect(address_, token);
-        if (method->client_streaming()) {
-          auto conversation = client->Converse(path);
-          conversation->WritesDone();
-          while (conversation->Read(response.get())) {
-          }
-          return conversation->Finish();
+// Every service and method as the server itself tells of them, with nothing of this build.
+class Reflected {
+ public:
+  explicit Reflected(std::unique_ptr<RpcClient> client) : client_(std::move(client)) {
+    conversation_ = client_->Converse("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", std::chrono::seconds(30));
+    grpc::reflection::v1::ServerReflectionRequest request;
+    request.set_list_services("");
+    auto listed = Ask(request);
+    for (const auto& service : listed.list_services_response().service()) {
+      request.set_file_containing_symbol(service.name());
+      auto answer = Ask(request);
+      for (const auto& bytes : answer.file_descriptor_response().file_descriptor_proto()) {
+        google::protobuf::FileDescriptorProto file;
+        EXPECT_TRUE(file.ParseFromString(bytes));
+        if (files_.insert(file.name()).second) database_.Add(file);
+      }
+      const auto* described = pool_.FindServiceByName(service.name());
+      EXPECT_NE(described, nullptr) << service.name();
+      for (int i = 0; described != nullptr && i < described->method_count(); ++i) methods_.push_back(described->method(i));
+    }
+  }
+  const std::vector<const google::protobuf::MethodDescriptor*>& methods() const { return methods_; }
+  google::protobuf::DynamicMessageFactory& messages() { return messages_; }
+
+ private:
+  grpc::reflection::v1::ServerReflectionResponse Ask(const grpc::reflection::v1::ServerReflectionRequest& request) {
+    grpc::reflection::v1::ServerReflectionResponse response;
+    EXPECT_TRUE(conversation_->Write(request) && conversation_->Read(&response));
+    return response;
+  }
+
+  std::unique_ptr<RpcClient> client_;
+  std::unique_ptr<RpcClient::Conversation> conversation_;
+  std::set<std::string> files_;
+  google::protobuf::SimpleDescriptorDatabase database_;
+  google::protobuf::DescriptorPool pool_{&database_};
+  google::protobuf::DynamicMessageFactory messages_{&pool_};
+  std::vector<const google::protobuf::MethodDescriptor*> methods_;
+};
+
+TEST_F(Daemon, NoMethodOfAnyServiceAnswersWithoutAKnownUnexpiredCredentialOfARoleThatMayCallIt) {
+  const std::set<std::string> kOpen = {"grpc.health.v1.Health.Check", "grpc.health.v1.Health.List", "grpc.health.v1.Health.Watch"};
+  // Whoever has a valid credential.
+  const std::set<std::string> kAllRoles = {"gridloop.v1.ClockService.GetTime", "gridloop.v1.RoutingService.ListCategories",
+                                           "grpc.reflection.v1.ServerReflection.ServerReflectionInfo",
+                                           "grpc.reflection.v1alpha.ServerReflection.ServerReflectionInfo"};
+  Reflected reflected(RpcClient::Connect(address_, auditor_token_));
+  std::map<std::string, std::unique_ptr<RpcClient>> clients;
+  std::set<std::string> services, open, all_roles;
+  for (const auto* method : reflected.methods()) {
+    services.insert(method->service()->full_name());
+    std::unique_ptr<google::protobuf::Message> request(reflected.messages().GetPrototype(method->input_type())->New());
+    std::unique_ptr<google::protobuf::Message> response(reflected.messages().GetPrototype(method->output_type())->New());
+    std::string path = method->service()->full_name() + "/" + method->name();
+    auto call = [&](const std::string& token) -> std::string {
+      auto& client = clients[token];
+      if (!client) client = RpcClient::Connect(address_, token);
+      Expected<void> called;
+      if (method->client_streaming()) {
+        auto conversation = client->Converse(path, std::chrono::seconds(30));
+        conversation->WritesDone();
+        while (conversation->Read(response.get())) {
         }
-        if (method->server_streaming()) return client->ReadStream(path, *request, response.get(), [] { return true; });
-        return client->Call(path, *request, response.get());
-      };
-      auto missing = call("");
-      ASSERT_FALSE(missing) << path;
-      ++walked;
-      EXPECT_EQ(missing.error().reason, "CREDENTIAL_MISSING") << path;
-      EXPECT_EQ(call("glt_unknown").error().reason, "CREDENTIAL_UNKNOWN") << path;
-      EXPECT_EQ(call(expired_token_).error().reason, "CREDENTIAL_EXPIRED") << path;
-      bool app_may = false;
-      for (const auto& grant : access.grants()) app_may |= grant.role() == v1::ROLE_REPORTER_APP;
-      if (!app_may) {
-        EXPECT_EQ(call(app_token_).error().reason, "ROLE_NOT_ALLOWED") << path;
+        called = conversation->Finish();
+      } else if (method->server_streaming()) {
+        called = client->ReadStream(
+            path, *request, response.get(), [] { return false; }, std::chrono::seconds(30));
+      } else {
+        called = client->Call(path, *request, response.get());
+      }
+      return called ? "OK" : called.error().reason;
+    };
+    std::string without = call("");
+    if (without == "OK") {
+      open.insert(method->full_name());
+      continue;
+    }
+    EXPECT_EQ(without, "CREDENTIAL_MISSING") << path;
+    EXPECT_EQ(call("glt_unknown"), "CREDENTIAL_UNKNOWN") << path;
+    EXPECT_EQ(call(expired_token_), "CREDENTIAL_EXPIRED") << path;
+    google::protobuf::MethodOptions options;  // the pool is the server's: its extensions are read as this build knows them
+    ASSERT_TRUE(options.ParseFromString(method->options().SerializeAsString()));
+    std::set<v1::Role> named;
+    for (const auto& grant : options.GetExtension(v1::access).grants()) named.insert(grant.role());
+    if (named.empty() || named.size() == role_tokens_.size()) {
+      all_roles.insert(method->full_name());
+      continue;
+    }
+    for (const auto& [role, token] : role_tokens_) {
+      if (!named.contains(role)) {
+        EXPECT_EQ(call(token), "ROLE_NOT_ALLOWED") << path << " by " << v1::Role_Name(role);
       }
     }
   }
-  EXPECT_EQ(walked, 40);
+  EXPECT_EQ(open, kOpen);
+  EXPECT_EQ(all_roles, kAllRoles);
+  for (const char* service : {"Intake", "Routing", "Assignment", "Audit", "Clock"}) {
+    EXPECT_TRUE(services.contains("gridloop.v1." + std::string(service) + "Service")) << service;
+  }
 }
 
 TEST_F(Daemon, ARetryGivesTheSameNeedAndAnotherBodyIsRefused) {

@@ -110,41 +110,6 @@ class Runtime : public testing::Test {
   std::unique_ptr<RpcServer> server_;
 };
 
-TEST_F(Runtime, EveryRegisteredMethodWantsACredential) {
-  Serve();
-  auto client = Client("");
-  int walked = 0;
-  auto all = services_;
-  for (const char* name : {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}) {
-    all.push_back(DescriptorPool::generated_pool()->FindServiceByName(name));
-  }
-  auto* factory = google::protobuf::MessageFactory::generated_factory();
-  for (const auto* service : all) {
-    ASSERT_NE(service, nullptr);
-    for (int i = 0; i < service->method_count(); ++i, ++walked) {
-      const auto* method = service->method(i);
-      std::string name = service->full_name() + "/" + method->name();
-      std::unique_ptr<google::protobuf::Message> request(factory->GetPrototype(method->input_type())->New());
-      std::unique_ptr<google::protobuf::Message> response(factory->GetPrototype(method->output_type())->New());
-      Expected<void> result;
-      if (method->client_streaming()) {
-        auto conversation = client->Converse(name, std::chrono::seconds(10));
-        EXPECT_FALSE(conversation->Read(response.get()));
-        result = conversation->Finish();
-      } else if (method->server_streaming()) {
-        result = client->ReadStream(
-            name, *request, response.get(), [] { return true; }, std::chrono::seconds(10));
-      } else {
-        result = client->Call(name, *request, response.get());
-      }
-      ASSERT_FALSE(result) << name;
-      EXPECT_EQ(result.error().code, Code::kUnauthenticated) << name;
-      EXPECT_EQ(result.error().reason, "CREDENTIAL_MISSING") << name;
-    }
-  }
-  EXPECT_GT(walked, 30);
-}
-
 TEST_F(Runtime, TheHandlerRunsOnlyForAKnownUnexpiredCredentialWithTheRole) {
   std::atomic<int> handled = 0;
   std::string client;

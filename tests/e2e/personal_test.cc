@@ -153,7 +153,7 @@ class Personal : public testing::Test {
     head_ = MakeToken(data_, "station-s01", "head-s01", v1::ROLE_STATION_HEAD, "s01", "h-s01");
     centre_ = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center", "c-dispatch-1");
     auditor_ = MakeToken(data_, "audit", "auditor-1", v1::ROLE_AUDITOR, "center");
-    gridloop_ = std::make_unique<Gridloop>(data_, beside_.path(), true, std::vector<std::string>{"--log-level", "debug"});
+    gridloop_ = std::make_unique<StandingGridloop>(data_, beside_.path(), true, std::vector<std::string>{"--log-level", "debug"});
   }
 
   // Calls; whatever is answered must show nothing.
@@ -298,7 +298,7 @@ void Personal::WalkTheLifeOfNeeds() {
   Do<v1::GradeNeedResponse>(worker_, "AssignmentService/GradeNeed", grade);
   Do<v1::PlanServiceResponse>(worker_, "AssignmentService/PlanService", On<v1::PlanServiceRequest>(closed_));
   auto service = On<v1::RecordServiceRequest>(closed_);
-  service.mutable_start_time()->set_seconds(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  service.mutable_start_time()->set_seconds(StandingGridloop::kStartSeconds);
   service.mutable_duration()->set_seconds(2700);
   service.set_form("visit");
   Do<v1::RecordServiceResponse>(worker_, "AssignmentService/RecordService", service);

@@ -175,6 +175,20 @@ class Gridloop {
   int admin_port_ = 0;
 };
 
+// The same by a clock that stands still at opening time of a Monday, whenever the test runs.
+class StandingGridloop : public Gridloop {
+ public:
+  static constexpr int64_t kStartSeconds = 1'772'413'200;  // 2026-03-02T09:00+08:00
+  StandingGridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true, std::vector<std::string> more = {})
+      : Gridloop(data, beside, with_directory, WithClock(std::move(more))) {}
+
+ private:
+  static std::vector<std::string> WithClock(std::vector<std::string> more) {
+    more.insert(more.begin(), {"--clock", "simulated:2026-03-02T09:00+08:00"});
+    return more;
+  }
+};
+
 inline std::string MakeToken(const std::filesystem::path& data, const std::string& client, const std::string& principal, v1::Role role,
                              const std::string& unit = {}, const std::string& worker = {}) {
   std::filesystem::create_directories(data);

@@ -157,6 +157,40 @@ TEST_F(Gridctl, ACommandFindsTheOfferByTheNumberAndShowsTheOutcome) {
   EXPECT_NE(Run({"export", "--max", "1"}, auditor_token_).out.find("submitted"), std::string::npos);
 }
 
+TEST_F(Gridctl, ALongTimelineIsShownWhole) {
+  constexpr int kUrgings = 220;  // more than a page
+  std::string number = Offered("long-1");
+  auto client = RpcClient::Connect(address_, app_token_);
+  v1::UrgeNeedRequest urge;
+  v1::UrgeNeedResponse urged;
+  v1::IntakeServiceGetNeedRequest get;
+  v1::IntakeServiceGetNeedResponse got;
+  get.set_name("numbers/" + number);
+  ASSERT_TRUE(client->Call("gridloop.v1.IntakeService/GetNeed", get, &got));
+  urge.set_name(got.need().name());
+  for (int i = 0; i < kUrgings; ++i) {
+    urge.set_request_id("urge-" + std::to_string(i));
+    ASSERT_TRUE(client->Call("gridloop.v1.IntakeService/UrgeNeed", urge, &urged));
+  }
+  auto shown = Run({"timeline", number}, auditor_token_);
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  std::regex line("\\burged\\b");
+  EXPECT_EQ(std::distance(std::sregex_iterator(shown.out.begin(), shown.out.end(), line), std::sregex_iterator()), kUrgings);
+}
+
+TEST_F(Gridctl, WhatFallsDueBeforeATimeOrInAHolidayIsListed) {
+  std::string number = Offered("due-1");
+  EXPECT_EQ(Run({"loops"}, centre_token_).out.find(number), std::string::npos);
+  auto holiday = Run({"loops", "--holiday", "--problem", "due"}, centre_token_);
+  EXPECT_EQ(holiday.code, 0) << holiday.err;
+  EXPECT_NE(holiday.out.find(number), std::string::npos) << holiday.out;
+  EXPECT_NE(holiday.out.find("before 2026-04-07 00:00"), std::string::npos) << holiday.out;
+  EXPECT_NE(Run({"loops", "--due-before", "2026-03-04 00:00"}, centre_token_).out.find(number), std::string::npos);
+  EXPECT_EQ(Run({"loops", "--due-before", "2026-03-02 10:00"}, centre_token_).out.find(number), std::string::npos);
+  EXPECT_EQ(Run({"loops", "--due-before", "2026-03-04 00:00", "--holiday"}, centre_token_).code, 2);
+  EXPECT_EQ(Run({"loops", "--problem", "due"}, centre_token_).code, 1) << "before when?";
+}
+
 TEST_F(Gridctl, TextsComeFromStandardInputOrAFileAndAreCheckedLikeAnyOther) {
   std::string number = Offered("t-1");
   ASSERT_EQ(Run({"accept", number}, head1_token_).code, 0);

@@ -6,7 +6,10 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <stdexcept>
+
+#include "domain/calendar.h"
 
 namespace gridloop {
 namespace {
@@ -105,7 +108,35 @@ TEST(Loader, TheSampleCityLoadsWithoutAProblem) {
   for (const v1::Category& category : directory.categories()) EXPECT_GT(category.recognition_size(), 0);
   EXPECT_EQ(result.loaded->calendar.utc_offset_minutes(), 480);
   EXPECT_EQ(result.loaded->calendar.opening_spans_size(), 2);
-  EXPECT_EQ(result.loaded->calendar.dated_days_size(), 110);
+}
+
+TEST(Loader, TheCalendarOfTheSampleCityIsWhatTheNoticesOfTheStateCouncilSay) {
+  struct Year {
+    const char* year;
+    int working_days;
+    std::set<std::string> make_up;  // Saturdays and Sundays that are worked
+  };
+  const Year years[] = {
+      {"2024", 251, {"2024-02-04", "2024-02-18", "2024-04-07", "2024-04-28", "2024-05-11", "2024-09-14", "2024-09-29", "2024-10-12"}},
+      {"2025", 248, {"2025-01-26", "2025-02-08", "2025-04-27", "2025-09-28", "2025-10-11"}},
+      {"2026", 248, {"2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"}},
+  };
+  LoadResult result = LoadFolder(SampleCity::Folder(), kToday);
+  ASSERT_TRUE(result.loaded);
+  WorkCalendar calendar(result.loaded->calendar);
+  EXPECT_EQ(result.loaded->calendar.last_dated_year(), 2026);
+  for (const Year& each : years) {
+    int working_days = 0;
+    std::set<std::string> make_up;
+    for (int64_t day = DaysFromDate(std::string(each.year) + "-01-01"); DateFromDays(day).starts_with(each.year); ++day) {
+      std::string date = DateFromDays(day);
+      if (!calendar.IsWorkingDay(date)) continue;
+      ++working_days;
+      if (calendar.LocalWeekday(calendar.LocalMidnightUs(date)) >= 6) make_up.insert(date);
+    }
+    EXPECT_EQ(working_days, each.working_days) << each.year;
+    EXPECT_EQ(make_up, each.make_up) << each.year;
+  }
 }
 
 TEST(Loader, TheSampleCityHoldsThroughoutItsRosterYear) {

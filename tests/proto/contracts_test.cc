@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "google/api/annotations.pb.h"
 #include "gridloop/v1/access.pb.h"
 
 namespace gridloop {
@@ -48,6 +49,11 @@ class Contracts : public testing::Test {
         for (int m = 0; m < file->service(s)->method_count(); ++m) visit(file->service(s)->method(m));
       }
     }
+  }
+
+  static bool IsPersonal(const FieldDescriptor* field) {
+    google::protobuf::FieldOptions options;
+    return options.ParseFromString(field->options().SerializeAsString()) && options.GetExtension(v1::personal);
   }
 
   google::protobuf::DescriptorPool pool_;
@@ -109,6 +115,29 @@ TEST_F(Contracts, WhateverACallerSendsNamesItsLimit) {
   };
   EachMethod([&](const MethodDescriptor* method) { walk(method->input_type()); });
   EXPECT_GT(looked_at, 80);
+}
+
+// A gateway writes into the URL whatever is not in the body, all of a GET: and URLs end in logs.
+TEST_F(Contracts, NoPersonalFieldOfARequestStandsInAUrl) {
+  int in_urls = 0;
+  EachMethod([&](const MethodDescriptor* method) {
+    google::protobuf::MethodOptions options;
+    ASSERT_TRUE(options.ParseFromString(method->options().SerializeAsString()));
+    const auto& http = options.GetExtension(google::api::http);
+    if (http.pattern_case() == google::api::HttpRule::PATTERN_NOT_SET || http.body() == "*") return;
+    ++in_urls;
+    std::set<const Descriptor*> seen;
+    std::function<void(const Descriptor*)> walk = [&](const Descriptor* type) {
+      if (!seen.insert(type).second) return;
+      for (int i = 0; i < type->field_count(); ++i) {
+        if (type == method->input_type() && type->field(i)->name() == http.body()) continue;
+        EXPECT_FALSE(IsPersonal(type->field(i))) << method->full_name() << " puts " << type->field(i)->full_name() << " into a URL";
+        if (type->field(i)->message_type() != nullptr) walk(type->field(i)->message_type());
+      }
+    };
+    walk(method->input_type());
+  });
+  EXPECT_GT(in_urls, 10);
 }
 
 TEST_F(Contracts, EveryMethodSaysWhoMayCallIt) {

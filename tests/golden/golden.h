@@ -18,8 +18,13 @@ namespace gridloop::golden {
 inline std::filesystem::path Folder() { return std::filesystem::path(GRIDLOOP_SOURCE_DIR) / "tests" / "golden"; }
 
 inline bool Updating() {
-  const char* value = std::getenv("GRIDLOOP_UPDATE_GOLDENS");
-  return value != nullptr && std::string_view(value) == "1";
+  auto is = [](const char* name, std::string_view wanted) {
+    const char* value = std::getenv(name);
+    return value != nullptr && value == wanted;
+  };
+  if (!is("GRIDLOOP_UPDATE_GOLDENS", "1")) return false;
+  EXPECT_FALSE(is("CI", "true")) << "under CI goldens are compared, never written: unset GRIDLOOP_UPDATE_GOLDENS";
+  return !is("CI", "true");
 }
 
 inline std::string ReadText(const std::filesystem::path& path) {

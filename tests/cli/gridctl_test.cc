@@ -178,6 +178,17 @@ TEST_F(Gridctl, ALongTimelineIsShownWhole) {
   EXPECT_EQ(std::distance(std::sregex_iterator(shown.out.begin(), shown.out.end(), line), std::sregex_iterator()), kUrgings);
 }
 
+TEST_F(Gridctl, AnAuditorsExportOfARestrictedNeedShowsItsPlaceAndDigestOnly) {
+  auto report = Report("restricted-1");
+  report.mutable_report()->set_restricted(true);
+  auto submitted = Submit(app_token_, report);
+  ASSERT_TRUE(submitted);
+  auto exported = Run({"export", "--max", "1"}, auditor_token_);
+  EXPECT_EQ(exported.code, 0) << exported.err;
+  EXPECT_TRUE(exported.out.starts_with("0-0  not shown, SHA-256 ")) << exported.out;
+  EXPECT_NE(Run({"export", "--max", "1"}, role_tokens_[v1::ROLE_SYSTEM]).out.find(submitted->name()), std::string::npos);
+}
+
 TEST_F(Gridctl, WhatFallsDueBeforeATimeOrInAHolidayIsListed) {
   std::string number = Offered("due-1");
   EXPECT_EQ(Run({"loops"}, centre_token_).out.find(number), std::string::npos);

@@ -5,6 +5,7 @@
 
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/escalation.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
@@ -362,11 +363,10 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
   Event event;
   event.set_type(v1::EVENT_TYPE_ESCALATED);
   event.mutable_escalated()->set_reason(request.reason());
-  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
-    int highest = snapshot != nullptr && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
-    auto& escalated = *made.mutable_escalated();
-    escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
-    escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
+  auto decide = [by = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    Escalation up = OneLevelUp(head, snapshot != nullptr ? snapshot->policy().escalation_levels() : 0, by);
+    made.mutable_escalated()->set_level(up.level);
+    made.mutable_escalated()->set_unit(up.unit);
     *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*NextClock(head)));
     return {};
   };

@@ -1,8 +1,7 @@
 // What assignment does by itself: makes offers, and acts on passed deadlines.
-#include <algorithm>
-
 #include "assignment/assignment.h"
 #include "commands/run.h"
+#include "domain/escalation.h"
 #include "domain/offers.h"
 #include "domain/row_keys.h"
 
@@ -77,9 +76,9 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
         escalated.set_kind(next->start().kind());
         escalated.set_object(next->object());
         escalated.set_chased(next->start().chased());
-        int highest = snapshot && snapshot->policy().escalation_levels() > 0 ? snapshot->policy().escalation_levels() : 2;
-        escalated.set_level(std::min(static_cast<int>(head.escalation_level()) + 1, highest));
-        escalated.set_unit(escalated.level() == 1 && !head.station().empty() ? head.station() : head.center());
+        Escalation up = OneLevelUp(head, snapshot ? snapshot->policy().escalation_levels() : 0);
+        escalated.set_level(up.level);
+        escalated.set_unit(up.unit);
         *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
         return event;
       },

@@ -100,11 +100,15 @@ Void CheckObject(const NeedState& state, const Event& event) {
   }
 }
 
+// The software recalls what a new directory has left without its unit: nobody is to decide anything, so it is routed again.
+bool IsReroute(const Event& event) { return event.type() == v1::EVENT_TYPE_RECALLED && event.actor().role() == v1::ROLE_SYSTEM; }
+
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
   if (cell.next == Cell::Next::kSame) return state.stage();
   if (cell.next == Cell::Next::kBefore) {
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
   }
+  if (IsReroute(event)) return v1::STAGE_SUBMITTED;
   // What does not become casework goes straight to service.
   if (event.type() == v1::EVENT_TYPE_ASSESSED && cell.to == v1::STAGE_ASSESSED && !event.assessed().casework()) return v1::STAGE_PLANNED;
   return cell.to;
@@ -163,10 +167,14 @@ std::vector<int> StoppedBy(const NeedState& state, const Event& event) {
 void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& stopped) {
   if (IsEnd(state.stage())) {
     state.clear_clocks();
+    state.clear_escalated_unit();
     return;
   }
   for (auto index = stopped.rbegin(); index != stopped.rend(); ++index) state.mutable_clocks()->DeleteSubrange(*index, 1);
   for (const auto& start : event.clocks()) *state.add_clocks() = RunningClockOf(event, start);
+  // Whoever an escalation told has it until what is chased is done.
+  bool chased = std::ranges::any_of(state.clocks(), [](const RunningClock& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE; });
+  if (!chased) state.clear_escalated_unit();
 }
 
 void ClearPlace(NeedState& state) {
@@ -174,7 +182,7 @@ void ClearPlace(NeedState& state) {
   state.clear_unit();
   state.clear_station();
   state.clear_binding();
-  state.clear_alerts();
+  // Alerts stay until the next decision replaces them: a crisis rings at every moment.
 }
 
 void ClearHeld(NeedState& state) {
@@ -228,6 +236,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       state.set_held_event_id(event.event_id());
       state.set_proposed_unit(event.held().proposed_unit());
       state.set_proposed_station(event.held().proposed_station());
+      *state.mutable_alerts() = event.held().alerts();
       break;
     case v1::EVENT_TYPE_OFFERED: {
       const auto& payload = event.offered();
@@ -302,6 +311,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     case v1::EVENT_TYPE_ESCALATED:
       // Only ever up.
       state.set_escalation_level(std::max(state.escalation_level(), static_cast<uint32_t>(std::max(0, event.escalated().level()))));
+      state.set_escalated_unit(event.escalated().unit());
       break;
     case v1::EVENT_TYPE_URGED:
       state.set_urgings(state.urgings() + 1);
@@ -316,6 +326,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       state.clear_closing_reason();
       state.clear_closing_offset();
       state.set_owner(state.center());
+      if (IsReroute(event)) break;
       state.set_held_reason(v1::HELD_REASON_RECALLED);
       state.set_held_event_id(event.event_id());
       break;

@@ -1,6 +1,7 @@
 #include "domain/offers.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 
@@ -8,6 +9,7 @@ namespace gridloop {
 namespace {
 
 constexpr int kUsualCapacity = 30;
+constexpr int64_t kMinuteUs = 60'000'000;
 
 std::set<std::string> WantedSkills(const Snapshot& snapshot, const store::v1::NeedState& state) {
   std::set<std::string> skills;
@@ -52,14 +54,41 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   receipt.set_outside_opening_hours(!open);
   bool duty = !open && (state.urgency() == v1::URGENCY_URGENT || state.urgency() == v1::URGENCY_CRISIS);
 
-  std::vector<const v1::Worker*> workers;
-  std::string posted_at = state.unit();
+  const bool crisis = state.urgency() == v1::URGENCY_CRISIS;
+  const auto skills = WantedSkills(snapshot, state);
+  struct Ranked {
+    std::tuple<bool, bool, int, int, std::string> rank;  // smaller is better
+    v1::OfferCandidate candidate;
+  };
+  std::vector<Ranked> ranked;
+  auto self_found = [&](const v1::Worker& worker) { return state.self_accept() && BareId(worker.name()) == state.submitter_worker(); };
+  // Looks at a worker once; `barred` says why somebody who cannot be suggested stands in the receipt all the same.
+  auto look_at = [&](const v1::Worker& worker, bool on_duty, const std::string& barred = {}) {
+    if (std::ranges::find(ranked, worker.name(), [](const Ranked& each) { return each.candidate.worker(); }) != ranked.end()) return;
+    std::string id = BareId(worker.name());
+    Ranked entry;
+    v1::OfferCandidate& candidate = entry.candidate;
+    candidate.set_worker(worker.name());
+    candidate.set_on_duty(on_duty);
+    candidate.set_load(load(id));
+    candidate.set_matching_skills(static_cast<int>(std::ranges::count_if(worker.skills(), [&](const std::string& skill) { return skills.contains(skill); })));
+    candidate.set_reason(barred);
+    if (!barred.empty()) {
+    } else if (OnLeave(snapshot, worker, now_us)) {
+      candidate.set_reason("on-leave");
+    } else if (!duty && !crisis && candidate.load() >= (worker.capacity() > 0 ? worker.capacity() : kUsualCapacity)) {
+      candidate.set_reason("at-capacity");
+    }
+    entry.rank = {!self_found(worker), !candidate.on_duty(), -candidate.matching_skills(), candidate.load(), id};
+    ranked.push_back(std::move(entry));
+  };
+  auto anybody = [&] { return std::ranges::any_of(ranked, [](const Ranked& each) { return each.candidate.reason().empty(); }); };
   if (duty) {
     // A roster whose workers are all on leave rings nobody, so the next one up is asked too.
     for (const std::string& unit : {state.unit(), state.station(), snapshot.center()}) {
       bool answers = false;
       for (const v1::Worker* worker : snapshot.OnDutyRoster(unit, now_us)) {
-        if (std::ranges::find(workers, worker) == workers.end()) workers.push_back(worker);
+        look_at(*worker, true);
         answers |= !OnLeave(snapshot, *worker, now_us);
       }
       if (!answers) continue;
@@ -67,39 +96,27 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
       break;
     }
   } else {
-    workers = snapshot.WorkersAt(posted_at, now_us);
-    if (workers.empty()) workers = snapshot.WorkersAt(posted_at = state.station(), now_us);
     // The head leads; suggested is whoever serves there, or the head who found the need and takes it.
-    auto leads = [&](const v1::Worker* worker) {
-      bool self_found = state.self_accept() && BareId(worker->name()) == state.submitter_worker();
-      return HeadOf(snapshot, *worker, posted_at, now_us) && !self_found;
+    auto look_at_those_of = [&](const std::string& unit) {
+      auto workers = snapshot.WorkersAt(unit, now_us);
+      auto heads =
+          std::ranges::stable_partition(workers, [&](const v1::Worker* worker) { return self_found(*worker) || !HeadOf(snapshot, *worker, unit, now_us); });
+      for (auto each = workers.begin(); each != heads.begin(); ++each) look_at(**each, OnShift(snapshot, **each, now_us));
+      if (heads.begin() != workers.begin() && (!crisis || anybody())) return;
+      for (const v1::Worker* each : heads) look_at(*each, OnShift(snapshot, *each, now_us));
     };
-    if (!std::ranges::all_of(workers, leads)) std::erase_if(workers, leads);
+    look_at_those_of(state.unit());
+    if (!anybody()) look_at_those_of(state.station());
+  }
+  const v1::Worker* submitter = state.self_accept() ? snapshot.FindWorker(state.submitter_worker()) : nullptr;
+  if (submitter != nullptr) {
+    bool posted = std::ranges::any_of(std::array{state.unit(), state.station()}, [&](const std::string& unit) {
+      auto workers = snapshot.WorkersAt(unit, now_us);
+      return std::ranges::find(workers, submitter) != workers.end();
+    });
+    look_at(*submitter, !duty && OnShift(snapshot, *submitter, now_us), posted ? "" : "not-posted-then");
   }
 
-  const auto skills = WantedSkills(snapshot, state);
-  struct Ranked {
-    std::tuple<bool, bool, int, int, std::string> rank;  // smaller is better
-    v1::OfferCandidate candidate;
-  };
-  std::vector<Ranked> ranked;
-  for (const v1::Worker* worker : workers) {
-    std::string id = BareId(worker->name());
-    Ranked entry;
-    v1::OfferCandidate& candidate = entry.candidate;
-    candidate.set_worker(worker->name());
-    candidate.set_on_duty(duty || OnShift(snapshot, *worker, now_us));
-    candidate.set_load(load(id));
-    candidate.set_matching_skills(static_cast<int>(std::ranges::count_if(worker->skills(), [&](const std::string& skill) { return skills.contains(skill); })));
-    if (OnLeave(snapshot, *worker, now_us)) {
-      candidate.set_reason("on-leave");
-    } else if (!duty && candidate.load() >= (worker->capacity() > 0 ? worker->capacity() : kUsualCapacity)) {
-      candidate.set_reason("at-capacity");
-    }
-    bool self_found = state.self_accept() && id == state.submitter_worker();
-    entry.rank = {!self_found, !candidate.on_duty(), -candidate.matching_skills(), candidate.load(), id};
-    ranked.push_back(std::move(entry));
-  }
   Ranked* best = nullptr;
   for (auto& entry : ranked) {
     if (entry.candidate.reason().empty() && (best == nullptr || entry.rank < best->rank)) best = &entry;
@@ -122,19 +139,34 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   }
   const v1::Unit* unit = snapshot.FindUnit(state.unit());
   bool room = unit != nullptr && unit->kind() == v1::UNIT_KIND_ROOM;
-  bool self_found = !decision.worker.empty() && state.self_accept() && decision.worker == state.submitter_worker();
-  bool direct = duty || self_found || (room && snapshot.policy().room_accepts_directly());
+  bool takes_own = state.self_accept() && decision.worker == state.submitter_worker();
+  bool direct = duty || takes_own || (room && snapshot.policy().room_accepts_directly());
   decision.direct_accept = !decision.worker.empty() && direct;
 
-  if (state.urgency() == v1::URGENCY_CRISIS) {
-    auto alert_unit = [&](const std::string& id) {
-      if (!id.empty()) decision.alerts.emplace_back().set_unit(id);
-    };
+  if (crisis) {
     if (!decision.worker.empty()) decision.alerts.emplace_back().set_worker(decision.worker);
-    alert_unit(state.station());
-    if (snapshot.center() != state.station()) alert_unit(snapshot.center());
+    if (!state.station().empty() && state.station() != snapshot.center()) decision.alerts.emplace_back().set_unit(state.station());
+    for (v1::Alert& alert : CenterAlerts(snapshot, now_us)) {
+      if (alert.worker().empty() || alert.worker() != decision.worker) decision.alerts.push_back(std::move(alert));
+    }
   }
   return decision;
+}
+
+std::vector<v1::Alert> CenterAlerts(const Snapshot& snapshot, int64_t now_us) {
+  std::vector<v1::Alert> alerts;
+  if (snapshot.center().empty()) return alerts;
+  alerts.emplace_back().set_unit(snapshot.center());
+  const auto& spans = snapshot.calendar().message().opening_spans();
+  int64_t at_us = now_us;
+  // The directory does not say who sits at the centre by day; that day's entry is the nearest to it.
+  if (snapshot.calendar().IsOpen(now_us) && !spans.empty()) {
+    at_us += (spans.rbegin()->end_minute() - snapshot.calendar().LocalMinute(now_us)) * kMinuteUs;
+  }
+  for (const v1::Worker* worker : snapshot.OnDutyRoster(snapshot.center(), at_us)) {
+    if (!OnLeave(snapshot, *worker, now_us)) alerts.emplace_back().set_worker(BareId(worker->name()));
+  }
+  return alerts;
 }
 
 }  // namespace gridloop

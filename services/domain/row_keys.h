@@ -2,18 +2,18 @@
 // 8 bytes big-endian so that memcmp orders them. Format: docs/formats/rows.md.
 //
 //   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>".
-//                                        Boxes of an open need: u:owner, u:unit and u:station (once dispatched),
-//                                        k:worker and co-workers (assigned, or suggested while offered), and the alerts.
+//                                        Which boxes show a need: docs/formats/rows.md.
 //   d <due_us> <subject>                 next deadline of every open need
 //   w <want> <subject>                   wants: want is 'r' (route) or 'o' (offer)
 //   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
 //   h <due_us> <subject>                 held at the centre
 //   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by reporter
-//   g <grid code or community> 0 <type> 0 <subject>                      open needs by place and type
+//   g <community> 0 <type> 0 <subject>                                   open needs by place and type; the grid code as
+//                                        reported where no community is known
 //   n <number> 0 <subject>               by the number that can be said
 //   a <client> 0 <head_offset> <subject> last change, for a client's watch
 //   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
-//   x <subject>                          has conflicts: in the centre's queue of them
+//   x <subject>                          open and has conflicts: in the centre's queue of them
 #pragma once
 
 #include <cstdint>

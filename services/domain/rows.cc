@@ -46,9 +46,10 @@ uint64_t NumberBeforeSubject(std::string_view key) {
 std::vector<std::string> BoxesOf(const NeedState& state) {
   if (Ended(state)) return {};
   std::vector<std::string> boxes;
-  for (const std::string* unit : {&state.owner(), &state.unit(), &state.station()}) {
+  for (const std::string* unit : {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit()}) {
     if (!unit->empty()) boxes.push_back(UnitBox(*unit));
   }
+  if (state.verified_by_center()) boxes.push_back(UnitBox(state.center()));
   if (!state.worker().empty()) boxes.push_back(WorkerBox(state.worker()));
   for (const auto& worker : state.co_workers()) boxes.push_back(WorkerBox(worker));
   if (!state.offer().worker().empty()) boxes.push_back(WorkerBox(state.offer().worker()));
@@ -73,13 +74,14 @@ std::vector<Row> Rows(const NeedState& state) {
   add(rows::NumberPrefix(state.number()) + subject);
   add(rows::ClientChangePrefix(state.client()) + head + subject);
   for (const auto& box : state.boxes_seen()) add(rows::BoxChangePrefix(box) + head + subject);
-  if (state.conflict_count() > 0) add(rows::ConflictPrefix() + subject);
+  if (state.conflict_count() > 0 && !Ended(state)) add(rows::ConflictPrefix() + subject);
   if (const auto* next = NextClock(state); next != nullptr) {
     std::string due = rows::BigEndian(static_cast<uint64_t>(next->start().due_us()));
     add(rows::DuePrefix() + due + subject);
     for (const auto& box : rows::BoxesOf(state)) add(rows::InboxPrefix(box) + due + subject);
     if (state.stage() == v1::STAGE_HELD) add(rows::HeldPrefix() + due + subject);
-    const std::string& place = state.grid_code().empty() ? state.community() : state.grid_code();
+    // A cell may be reported by its code or an alias; the community that either resolves to is one.
+    const std::string& place = state.community().empty() ? state.grid_code() : state.community();
     if (!place.empty()) add(rows::PlacePrefix(place) + state.type() + '\0' + subject);
     if (!state.worker().empty()) add(rows::WorkerPrefix(state.worker()) + subject);
     for (const auto& worker : state.co_workers()) {

@@ -129,6 +129,34 @@ TEST(Fold, PromisesStartOnceAndSurviveABounce) {
   EXPECT_EQ(running, 1);
 }
 
+TEST(Fold, WhatTheSoftwareRecallsWantsANewRouteAndWhatAPersonRecallsADecision) {
+  Walk walk;
+  walk.ToOffer();
+  walk.Legal({v1::EVENT_TYPE_OFFER_ACCEPTED, v1::EVENT_TYPE_WORKER_ASSIGNED});
+  NeedState before = walk.state;
+  Event recalled = Next(walk.state, v1::EVENT_TYPE_RECALLED);
+  ASSERT_EQ(walk.Go(recalled), kNone);
+  EXPECT_EQ(walk.state.stage(), v1::STAGE_HELD);
+  EXPECT_EQ(walk.state.held_reason(), v1::HELD_REASON_RECALLED);
+
+  walk.state = before;
+  recalled.mutable_actor()->set_role(v1::ROLE_SYSTEM);
+  recalled.clear_clocks();
+  StartClock(&recalled, v1::CLOCK_KIND_ROUTING, kNoonUs + kHourUs);
+  ASSERT_EQ(walk.Go(recalled), kNone);
+  EXPECT_EQ(walk.state.stage(), v1::STAGE_SUBMITTED);
+  EXPECT_EQ(Wants(walk.state), Want::kRoute);
+  EXPECT_EQ(walk.state.owner(), "center");
+  EXPECT_EQ(walk.state.unit() + walk.state.station() + walk.state.worker() + walk.state.held_event_id(), "");
+  EXPECT_EQ(walk.state.bounces(), 0U);
+  EXPECT_TRUE(walk.state.excluded_units().empty());
+  // The promise of acceptance was kept once and never restarts: fold refuses a dispatch that would start it again.
+  Event again = Dispatched(walk.state);
+  StartClock(&again, v1::CLOCK_KIND_ACCEPTANCE, kNoonUs + kHourUs);
+  EXPECT_EQ(walk.Go(again), kPayload);
+  walk.Legal({v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED, v1::EVENT_TYPE_OFFER_ACCEPTED});
+}
+
 TEST(Fold, ASecondBodyUnderOneIdIsAConflictAndEightAreKept) {
   Walk walk;
   ASSERT_EQ(walk.Go(Submitted("r")), kNone);

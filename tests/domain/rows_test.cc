@@ -77,6 +77,17 @@ TEST(Rows, ThePlaceIsTheCommunityWhereNoCellIsNamed) {
   EXPECT_TRUE(std::ranges::any_of(Rows(walk.state), [](const Row& row) { return row.key.starts_with(rows::PlacePrefix("320585100001")); }));
 }
 
+TEST(Rows, ACellByItsCodeAndByAnAliasAreOnePlace) {
+  for (const char* code : {"320585100001001", "CX-0101"}) {
+    Walk walk;
+    Event report = Submitted("r");
+    report.mutable_submitted()->mutable_report()->mutable_location()->set_grid_code(code);
+    report.mutable_submitted()->set_community("320585100001");
+    ASSERT_EQ(walk.Go(report), kNone);
+    EXPECT_TRUE(std::ranges::any_of(Rows(walk.state), [](const Row& row) { return row.key.starts_with(rows::PlacePrefix("320585100001")); })) << code;
+  }
+}
+
 TEST(Rows, TablesOfEachStage) {
   const std::pair<v1::Stage, std::string> expected[] = {{v1::STAGE_UNSPECIFIED, ""},        {v1::STAGE_SUBMITTED, "abdginrw"}, {v1::STAGE_HELD, "abdghinr"},
                                                         {v1::STAGE_DISPATCHED, "abdginrw"}, {v1::STAGE_OFFERED, "abdginr"},    {v1::STAGE_ACCEPTED, "abdginr"},
@@ -121,8 +132,57 @@ TEST(Rows, ACrisisIsInThreeInboxesAtOnce) {
   EXPECT_EQ(inboxes(), 3U);
   ASSERT_EQ(walk.Go(v1::EVENT_TYPE_OFFER_ACCEPTED), kNone);
   EXPECT_EQ(inboxes(), 3U);
+  // It rings on while the centre decides anew, until that decision says where.
   ASSERT_EQ(walk.Go(v1::EVENT_TYPE_RECALLED), kNone);
+  EXPECT_EQ(inboxes(), 3U);
+  ASSERT_EQ(walk.GoAll({v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED}), kNone);
   EXPECT_TRUE(walk.state.alerts().empty());
+}
+
+TEST(Rows, ACrisisThatIsHeldRingsWhereItsEventSays) {
+  Walk walk;
+  ASSERT_EQ(walk.Go(Submitted("r", v1::URGENCY_CRISIS)), kNone);
+  Event held = Held();
+  held.mutable_held()->add_alerts()->set_unit("center");
+  held.mutable_held()->add_alerts()->set_worker("c-night");
+  ASSERT_EQ(walk.Go(held), kNone);
+  EXPECT_EQ(rows::BoxesOf(walk.state), (std::vector<std::string>{"k:c-night", "u:center"}));
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_DISPATCHED), kNone);
+  EXPECT_EQ(rows::BoxesOf(walk.state), (std::vector<std::string>{"k:c-night", "u:center", "u:r-1", "u:s01"}));
+}
+
+TEST(Rows, AnEscalatedNeedIsInTheToldUnitsInboxUntilWhatIsChasedIsDone) {
+  Walk walk;
+  ASSERT_EQ(walk.To(v1::STAGE_IN_SERVICE), kNone);
+  auto centre_has_it = [&] { return std::ranges::binary_search(rows::BoxesOf(walk.state), "u:center"); };
+  ASSERT_FALSE(centre_has_it());
+  Event escalated = Next(walk.state, v1::EVENT_TYPE_ESCALATED);  // chases the service
+  escalated.mutable_escalated()->set_level(2);
+  escalated.mutable_escalated()->set_unit("center");
+  ASSERT_EQ(walk.Go(escalated), kNone);
+  EXPECT_TRUE(centre_has_it());
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_NOTE_ADDED), kNone);
+  EXPECT_TRUE(centre_has_it());
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_SERVICE_RECORDED), kNone);
+  EXPECT_FALSE(centre_has_it());
+  EXPECT_TRUE(walk.state.escalated_unit().empty());
+  EXPECT_TRUE(std::ranges::binary_search(walk.state.boxes_seen(), "u:center"));  // and its watchers hear of it
+}
+
+TEST(Rows, AClosingThatTheCentreVerifiesIsInItsInboxWhileItWaits) {
+  for (bool centre : {true, false}) {
+    Walk walk;
+    ASSERT_EQ(walk.To(v1::STAGE_ASSIGNED), kNone);
+    Event requested = Next(walk.state, v1::EVENT_TYPE_CLOSING_REQUESTED);
+    requested.mutable_closing_requested()->set_verified_by_center(centre);
+    ASSERT_EQ(walk.Go(requested), kNone);
+    EXPECT_EQ(std::ranges::binary_search(rows::BoxesOf(walk.state), "u:center"), centre);
+    Event returned = Next(walk.state, v1::EVENT_TYPE_CLOSING_VERIFIED);
+    returned.mutable_closing_verified()->set_approved(false);
+    StartClock(&returned, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + kHourUs);
+    ASSERT_EQ(walk.Go(returned), kNone);
+    EXPECT_FALSE(std::ranges::binary_search(rows::BoxesOf(walk.state), "u:center"));
+  }
 }
 
 TEST(Rows, ACoWorkerCountsTheNeedAsLoadOnce) {
@@ -137,7 +197,7 @@ TEST(Rows, ACoWorkerCountsTheNeedAsLoadOnce) {
   EXPECT_TRUE(keys.contains(rows::WorkerPrefix("w-2") + walk.state.subject()));
 }
 
-TEST(Rows, AConflictStaysInTheCentresQueueAfterTheEnd) {
+TEST(Rows, AConflictIsInTheCentresQueueWhileTheNeedIsOpen) {
   Walk walk;
   ASSERT_EQ(walk.Go(Submitted("r")), kNone);
   Event other = Submitted("r");
@@ -145,8 +205,9 @@ TEST(Rows, AConflictStaysInTheCentresQueueAfterTheEnd) {
   other.set_body_mac("another body");
   ASSERT_EQ(Fold(walk.state, other, {5, "digest"}), kConflict);
   walk.offset = 6;
-  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_WITHDRAWN), kNone);
   EXPECT_TRUE(Keys(walk.state).contains(rows::ConflictPrefix() + walk.state.subject()));
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_WITHDRAWN), kNone);
+  EXPECT_FALSE(Keys(walk.state).contains(rows::ConflictPrefix() + walk.state.subject()));
 }
 
 TEST(Rows, AreSortedAndWithoutRepeats) {

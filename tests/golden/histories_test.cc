@@ -166,6 +166,15 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED,
                 EVENT_TYPE_ASSESSED});
      }},
+    {"recalled-by-the-software-and-routed-again",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.Go(EVENT_TYPE_RECALLED, [](Event& e) {
+         e.mutable_actor()->set_role(ROLE_SYSTEM);
+         e.mutable_clocks(0)->set_kind(CLOCK_KIND_ROUTING);
+       });
+       w.GoAll({EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_WORKER_ASSIGNED});
+     }},
     {"withdrawn-before-acceptance",
      [](Writer& w) {
        ToOffer(w);

@@ -121,6 +121,77 @@ TEST(DecideOffer, ARoomAcceptsDirectlyWherePolicySaysSo) {
   EXPECT_FALSE(Decide(city, NeedAt("north", "north", v1::URGENCY_ROUTINE), kOpen).direct_accept);
 }
 
+TEST(DecideOffer, WhereNobodyOfTheRoomCanItsStationIsAsked) {
+  City city;
+  city.AddWorker("a-head", {"north"}).mutable_posts(0)->set_head(true);
+  city.AddWorker("away", {"oak", "north"}).add_leaves()->set_from_date("2026-03-01");
+  city.AddWorker("busy", {"oak"}).set_capacity(1);
+  city.AddWorker("resident", {"north"});
+  auto state = NeedAt("oak", "north", v1::URGENCY_ROUTINE);
+  EXPECT_EQ(Candidates(Decide(city, state, kOpen, {{"busy", 1}})), "away:on-leave busy:at-capacity resident:suggested*");
+  EXPECT_EQ(Candidates(Decide(city, state, kOpen)), "away:on-leave busy:suggested*");
+  EXPECT_EQ(Candidates(Decide(city, state, kOpen, {{"busy", 1}, {"resident", 30}})), "away:on-leave busy:at-capacity resident:at-capacity");
+}
+
+TEST(CrisisOffer, CapacityBarsNobodyAndTheHeadIsAskedWhereNobodyElseIsLeft) {
+  City city;
+  city.AddWorker("a-head", {"north"}).mutable_posts(0)->set_head(true);
+  auto& room = city.AddWorker("room", {"oak"});
+  room.set_capacity(1);
+  auto state = NeedAt("oak", "north", v1::URGENCY_CRISIS);
+  EXPECT_EQ(Candidates(Decide(city, state, kOpen, {{"room", 9}})), "room:suggested*");
+  room.add_leaves()->set_from_date("2026-03-01");
+  city.AddWorker("resident", {"north"}).add_leaves()->set_from_date("2026-03-01");
+  OfferDecision decision = Decide(city, state, kOpen);
+  EXPECT_EQ(Candidates(decision), "room:on-leave resident:on-leave a-head:suggested*");
+  EXPECT_EQ(Alerts(decision), "worker:a-head unit:north unit:center");
+}
+
+TEST(DecideOffer, WhoFoundTheNeedTakesItFromTheUnitOrItsStationAtAnyHour) {
+  City city;
+  city.AddWorker("room", {"oak"});
+  city.AddWorker("resident", {"north"});
+  city.AddWorker("stranger", {"south"});
+  city.OnDuty("oak", "2026-03-02", "room");
+  auto state = NeedAt("oak", "north", v1::URGENCY_URGENT);
+  state.set_self_accept(true);
+  for (const char* at : {kOpen, kNight}) {
+    state.set_submitter_worker("resident");
+    OfferDecision decision = Decide(city, state, at);
+    EXPECT_EQ(Candidates(decision), "room:self-found resident:self-found*") << at;
+    EXPECT_TRUE(decision.direct_accept) << at;
+    state.set_submitter_worker("stranger");
+    EXPECT_EQ(Candidates(Decide(city, state, at)), "room:suggested* stranger:not-posted-then") << at;
+  }
+  city.directory.mutable_workers(1)->mutable_posts(0)->mutable_validity()->set_to_date("2026-03-01");
+  state.set_submitter_worker("resident");
+  EXPECT_EQ(Candidates(Decide(city, state, kOpen)), "room:suggested* resident:not-posted-then");
+}
+
+TEST(CenterAlerts, RingTheInboxAndInPersonWhoHasTheRoster) {
+  City city;
+  city.AddWorker("sunday", {"center"});
+  city.AddWorker("monday", {"center"});
+  city.AddWorker("away", {"center"}).add_leaves()->set_from_date("2026-03-01");
+  city.OnDuty("center", "2026-03-01", "sunday");
+  city.OnDuty("center", "2026-03-02", "away");
+  city.OnDuty("center", "2026-03-02", "monday");
+  auto ring = [&](const std::string& at) {
+    OfferDecision decision;
+    decision.alerts = CenterAlerts(*city.Make(), At(at));
+    return Alerts(decision);
+  };
+  EXPECT_EQ(ring("2026-03-01 12:00"), "unit:center worker:sunday");
+  EXPECT_EQ(ring("2026-03-02 08:00"), "unit:center worker:sunday");
+  EXPECT_EQ(ring(kOpen), "unit:center worker:monday");  // by day: who has the evening
+  EXPECT_EQ(ring(kNight), "unit:center worker:monday");
+  EXPECT_EQ(ring("2026-03-04 10:00"), "unit:center");
+  // Together with the offer, and nobody twice.
+  city.AddWorker("r", {"oak"});
+  EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), kOpen)), "worker:r unit:north unit:center worker:monday");
+  EXPECT_EQ(Alerts(Decide(city, NeedAt("oak", "north", v1::URGENCY_CRISIS), kNight)), "worker:monday unit:north unit:center");
+}
+
 TEST(DutyOffer, GoesFromRoomToStationToCentre) {
   City city;
   for (const char* id : {"r", "s", "c"}) city.AddWorker(id, {"oak"});

@@ -232,7 +232,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     if (!started) return std::unexpected(started.error());
     admin = std::move(*started);
   }
-  if (serves("routing")) services->routing.Start();
+  if (serves("routing")) services->routing.Start([&guard] { return guard.MayFire(); });
   if (serves("assignment")) services->assignment.Start([&guard] { return guard.MayFire(); });
 
   auto reload_tokens = [&] {

@@ -3,6 +3,7 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace gridloop {
@@ -161,6 +162,7 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
   const std::string& community = areas.community;
   receipt.set_community(community);
   bool to_centre = false;
+  std::string used_up;  // the first rule whose unit had the need before
   for (const auto& rule : snapshot.policy().routing_rules()) {
     if (!Matches(rule.match(), inputs, community)) continue;
     bool chosen = false;
@@ -184,8 +186,12 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
       receipt.set_rule(rule.id());
       break;
     }
+    if (decision.excluded() && used_up.empty()) used_up = rule.id();
   }
-  if (!to_centre) {
+  // Where a rule has a need kept from the rooms, a bounce does not send it there: what is left is the centre's decision.
+  bool rule_is_used_up = receipt.unit().empty() && !to_centre && decision.excluded();
+  if (rule_is_used_up) receipt.set_rule(used_up);
+  if (!to_centre && !rule_is_used_up) {
     bool by_rule = !receipt.unit().empty();
     decision.LookAtCoverage(areas.institution, "covers-institution");
     decision.LookAtCoverage(areas.cell, "covers-cell");
@@ -213,6 +219,17 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
     receipt.set_held_reason(v1::HELD_REASON_CONFIRMATION);
   }
   return receipt;
+}
+
+bool HasLostItsUnit(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us) {
+  if (state.ended_us() != 0) return false;
+  auto named = [&state](const std::string& id) { return !id.empty() && id != state.center(); };
+  // Only a station that is gone altogether: one past its last day may still stand above a room that routing would choose again.
+  if (named(state.station()) && snapshot.FindUnit(state.station()) == nullptr) return true;
+  return std::ranges::any_of(std::array{state.owner(), state.unit(), state.proposed_unit()}, [&](const std::string& id) {
+    const v1::Unit* unit = snapshot.FindUnit(id);
+    return named(id) && (unit == nullptr || !snapshot.IsValid(unit->validity(), now_us));
+  });
 }
 
 std::vector<std::string> DifferingFields(const v1::RoutingReceipt& stored, const v1::RoutingReceipt& computed) {

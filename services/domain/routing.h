@@ -13,6 +13,10 @@ v1::RoutingInputs RoutingInputsOf(const store::v1::NeedState& state, int64_t now
 // Decides. receipt.unit is empty when it is held; receipt.mode CONFIRM means unit is a proposal.
 v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inputs);
 
+// Is an open need with a unit (its owner, the one it is offered to, a proposal) that the directory does not have, or not at
+// that time, or with a station that it does not have? Then it wants a new route.
+bool HasLostItsUnit(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us);
+
 // Names of the fields in which two receipts differ; empty means the same.
 std::vector<std::string> DifferingFields(const v1::RoutingReceipt& stored, const v1::RoutingReceipt& computed);
 

@@ -4,6 +4,7 @@
 
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/offers.h"
 #include "domain/routing.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
@@ -23,6 +24,25 @@ void StartDispatchClocks(const Snapshot* snapshot, const NeedState& head, int64_
   *event->add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ASSESSMENT, head, now_us);
 }
 
+// A crisis that waits for the centre rings there in person.
+void RingTheCentre(const Snapshot* snapshot, const NeedState& head, int64_t now_us, v1::Held* held) {
+  if (snapshot == nullptr) {
+    held->add_alerts()->set_unit(head.center());
+    return;
+  }
+  for (v1::Alert& alert : CenterAlerts(*snapshot, now_us)) *held->add_alerts() = std::move(alert);
+}
+
+// A unit that can be dispatched to now.
+bool IsPlace(const Snapshot& snapshot, const std::string& id, int64_t now_us) {
+  const v1::Unit* unit = snapshot.FindUnit(id);
+  return unit != nullptr && snapshot.IsValid(unit->validity(), now_us) && unit->kind() != v1::UNIT_KIND_CENTER;
+}
+
+std::unexpected<Error> UnitNotFound() {
+  return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.", "机构目录中没有该单位。");
+}
+
 Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
   if (head.stage() == v1::STAGE_HELD && head.held_event_id() == held) return {};
   return Fail(Code::kFailedPrecondition, "NOT_HELD", "This is not the decision that waits now; get the need and use its `held`.",
@@ -31,9 +51,15 @@ Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
 
 }  // namespace
 
-void Routing::Start() {
+void Routing::Start(std::function<bool()> clock_is_good) {
   reactor_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('r')},
                                        [this](const std::string& subject, auto done) { RouteOne(subject, std::move(done)); });
+  vanished_ = std::make_unique<VanishedUnits>(world_, std::move(clock_is_good));
+}
+
+void Routing::Stop() {
+  vanished_.reset();
+  reactor_.reset();
 }
 
 void Routing::RouteOne(const std::string& subject, std::function<void(bool again_later)> done) {
@@ -66,6 +92,7 @@ void Routing::RouteOne(const std::string& subject, std::function<void(bool again
           held.set_proposed_unit(BareId(receipt.unit()));
           held.set_proposed_station(BareId(receipt.station()));
           *held.mutable_receipt() = std::move(receipt);
+          if (head.urgency() == v1::URGENCY_CRISIS) RingTheCentre(snapshot.get(), head, now_us, &held);
           *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CENTER, head, now_us);
         }
         return event;
@@ -84,11 +111,12 @@ void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request
 }
 
 void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckName(request.name(), &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  auto state = StateNow(world_, request.name());
-  if (!state) return reply(std::unexpected(NeedNotFound()));
+  auto read = CheckRead(world_, request.name(), request.at_least());
+  if (!read) return reply(std::unexpected(read.error()));
+  Expected<std::shared_ptr<const NeedState>> found;
+  world_.view.Get(read->subject, read->at_least, [&found](Expected<std::shared_ptr<const NeedState>> got) { found = std::move(got); });
+  if (!found) return reply(std::unexpected(found.error()));
+  const auto& state = *found;
   if (MustCut(caller.actor, *state)) {
     return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.",
                       "此件为限制查看的需求，仅指派人员可查看。"));
@@ -128,6 +156,7 @@ void Routing::ConfirmDispatch(const Caller& caller, const v1::ConfirmDispatchReq
     if (head.proposed_unit().empty()) {
       return Fail(Code::kFailedPrecondition, "NO_PROPOSAL", "Nothing is proposed; choose a unit with DispatchNeed.", "没有可确认的建议，请直接选择单位派单。");
     }
+    if (snapshot != nullptr && !IsPlace(*snapshot, head.proposed_unit(), now_us)) return UnitNotFound();
     made.mutable_dispatched()->set_unit(head.proposed_unit());
     made.mutable_dispatched()->set_station(head.proposed_station());
     StartDispatchClocks(snapshot, head, now_us, &made);
@@ -149,11 +178,7 @@ void Routing::DispatchNeed(const Caller& caller, const v1::DispatchNeedRequest& 
   auto decide = [held = *held, unit = BareId(request.unit())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (auto good = CheckHeld(head, held); !good) return good;
     if (snapshot == nullptr) return NoDirectory();
-    const v1::Unit* found = snapshot->FindUnit(unit);
-    if (found == nullptr || !snapshot->IsValid(found->validity(), now_us) || found->kind() == v1::UNIT_KIND_CENTER) {
-      return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.",
-                  "机构目录中没有该单位。");
-    }
+    if (!IsPlace(*snapshot, unit, now_us)) return UnitNotFound();
     auto& dispatched = *made.mutable_dispatched();
     dispatched.set_unit(unit);
     dispatched.set_station(snapshot->StationOf(unit));
@@ -180,7 +205,10 @@ void Routing::RecallNeed(const Caller& caller, const v1::RecallNeedRequest& requ
 void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest& request, Callback<Expected<v1::ListHeldNeedsResponse>> reply) {
   std::string query = "ListHeldNeeds " + caller.actor.unit();
   auto after = world_.secret.ParsePageToken(query, request.page_token());
-  if (!after) return reply(std::unexpected(*Refuse({{"page_token", "is not of this list; start again without one"}})));
+  std::vector<FieldViolation> violations;
+  if (!after) violations.push_back({"page_token", "is not of this list; start again without one"});
+  auto at_least = CheckAtLeast(request.at_least(), &violations);
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   const int size = PageSize(request.page_size());
   v1::ListHeldNeedsResponse response;
   std::string next = *after;
@@ -190,7 +218,7 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
     if (!after->empty() && !after->starts_with(prefix) && prefix < *after) continue;  // that part has been listed
     int room = size - response.needs_size();
     if (room <= 0) break;
-    world_.view.Scan(prefix, after->starts_with(prefix) ? *after : std::string(), room, std::nullopt, [&](Expected<RowPage> page) {
+    world_.view.Scan(prefix, after->starts_with(prefix) ? *after : std::string(), room, at_least, [&](Expected<RowPage> page) {
       if (!page) {
         failed = page.error();
         return;

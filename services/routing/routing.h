@@ -8,6 +8,7 @@
 #include "commands/command.h"
 #include "commands/reactor.h"
 #include "gridloop/v1/routing_service.pb.h"
+#include "routing/vanished_units.h"
 
 namespace gridloop {
 
@@ -18,8 +19,10 @@ class Routing {
  public:
   // `directory_folder`: what ActivateDirectory without files reads; empty: there is none.
   explicit Routing(World& world, std::filesystem::path directory_folder = {}) : world_(world), directory_folder_(std::move(directory_folder)) {}
-  void Start();  // from here on wants are acted on, until Stop or destruction
-  void Stop() { reactor_.reset(); }
+  // From here on wants and newer directories are acted on, until Stop or destruction. `clock_is_good` false: units past their
+  // last day are left alone.
+  void Start(std::function<bool()> clock_is_good = {});
+  void Stop();
 
   void ExplainRoute(const Caller& caller, const v1::ExplainRouteRequest& request, Callback<Expected<v1::ExplainRouteResponse>> reply);
   void ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply);
@@ -39,6 +42,7 @@ class Routing {
   World& world_;
   std::filesystem::path directory_folder_;
   std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<VanishedUnits> vanished_;
 };
 
 }  // namespace gridloop

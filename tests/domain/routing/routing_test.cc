@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <functional>
+
 #include "domain/routing/small_city.h"
 
 namespace gridloop {
@@ -141,9 +143,30 @@ TEST(RoutingRules, TheFirstThatMatchesAndYieldsAUnitDecides) {
   receipt = Route(*snapshot, Without(inputs, {"south"}));
   EXPECT_EQ(receipt.rule(), "late");
   EXPECT_EQ(Candidates(receipt), "ash:not-valid-then south:excluded market:rule* oak:less-specific");
-  receipt = Route(*snapshot, Without(inputs, {"south", "market"}));
-  EXPECT_EQ(receipt.rule(), "coverage");
-  EXPECT_EQ(receipt.unit(), "units/oak");
+}
+
+TEST(RoutingRules, ARuleWhoseUnitHadTheNeedLeavesItToTheCentreAndNotToCoverage) {
+  City city;
+  city.AddRule("closed", v1::RULE_TARGET_UNIT, "ash").mutable_match()->add_categories("elderly");
+  city.AddRule("at-the-station", v1::RULE_TARGET_STATION).mutable_match()->add_categories("elderly");
+  city.AddRule("special", v1::RULE_TARGET_INSTITUTION).mutable_match()->set_has_institution(true);
+  auto snapshot = city.Make();
+  v1::RoutingInputs inputs = InputsAt(kOak);
+  inputs.add_categories("elderly");
+  EXPECT_EQ(Route(*snapshot, inputs).unit(), "units/north");
+  v1::RoutingReceipt receipt = Route(*snapshot, Without(inputs, {"north"}));
+  EXPECT_EQ(receipt.unit() + receipt.station(), "");
+  EXPECT_EQ(receipt.held_reason(), v1::HELD_REASON_NONE_LEFT);
+  EXPECT_EQ(receipt.rule(), "at-the-station");
+  EXPECT_EQ(Candidates(receipt), "ash:not-valid-then north:excluded");
+  // A rule that yields nothing for another reason decides nothing.
+  inputs = InputsAt(kOak);
+  EXPECT_EQ(Route(*snapshot, Without(inputs, {"north"})).unit(), "units/oak");
+  // A special unit's station is the second to be asked, then nobody.
+  EXPECT_EQ(Route(*snapshot, Without(AtInstitution("middle-school", kOak), {"x-school"})).unit(), "units/south");
+  receipt = Route(*snapshot, Without(AtInstitution("middle-school", kOak), {"x-school", "south"}));
+  EXPECT_EQ(receipt.held_reason(), v1::HELD_REASON_NONE_LEFT);
+  EXPECT_EQ(receipt.rule(), "special");
 }
 
 TEST(RoutingRules, EachTargetYieldsItsUnit) {
@@ -261,6 +284,34 @@ TEST(RoutingInputsOf, TakesTheStateAsItIs) {
   EXPECT_EQ(inputs.bounces(), 1);
   EXPECT_EQ(inputs.categories(0) + inputs.dangers(0), "elderlyfire");
   EXPECT_EQ(inputs.type() + inputs.institution(), "caremiddle-school");
+}
+
+TEST(HasLostItsUnit, NamesOpenNeedsWhoseUnitIsGoneOrPastItsLastDay) {
+  auto snapshot = City().Make();
+  const int64_t now_us = At("2026-03-02 09:00");
+  struct LossCase {
+    const char* why;
+    std::function<void(store::v1::NeedState&)> change;
+    bool lost;
+  };
+  const LossCase cases[] = {
+      {"nothing yet", [](auto&) {}, false},
+      {"the centre's, whatever its name is", [](auto& state) { state.set_center("early"), state.set_owner("early"); }, false},
+      {"owned by a room", [](auto& state) { state.set_owner("oak"), state.set_unit("oak"), state.set_station("north"); }, false},
+      {"owned by nobody's room", [](auto& state) { state.set_owner("gone"); }, true},
+      {"owned by a room past its last day", [](auto& state) { state.set_owner("ash"); }, true},
+      {"offered to nobody's room", [](auto& state) { state.set_unit("gone"), state.set_station("north"); }, true},
+      {"proposed for nobody's room", [](auto& state) { state.set_proposed_unit("gone"); }, true},
+      {"below nobody's station", [](auto& state) { state.set_unit("oak"), state.set_station("gone"); }, true},
+      {"ended", [](auto& state) { state.set_unit("gone"), state.clear_owner(), state.set_ended_us(1); }, false},
+  };
+  for (const LossCase& each : cases) {
+    store::v1::NeedState state;
+    state.set_center("center");
+    state.set_owner("center");
+    each.change(state);
+    EXPECT_EQ(HasLostItsUnit(*snapshot, state, now_us), each.lost) << each.why;
+  }
 }
 
 TEST(Route, ATimeFarOutOfRangeIsTakenAsTheNearestThereIs) {

@@ -149,7 +149,7 @@ TEST_F(Gridctl, ACommandFindsTheOfferByTheNumberAndShowsTheOutcome) {
   EXPECT_NE(json.out.find("\"stage\": \"STAGE_ASSIGNED\""), std::string::npos) << json.out;
   auto timeline = Run({"timeline", number, "--receipts", "--explain"}, auditor_token_);
   EXPECT_EQ(timeline.code, 0) << timeline.err;
-  for (const char* part : {"chain intact", "routing receipt: rule coverage", "2 working days by rule acceptance-routine"}) {
+  for (const char* part : {"chain intact", "routing receipt: rule coverage", "8 working hours by rule acceptance-routine"}) {
     EXPECT_NE(timeline.out.find(part), std::string::npos) << part << "\n" << timeline.out;
   }
   EXPECT_NE(Run({"deadline", number}, auditor_token_).out.find("computed again: the same"), std::string::npos);

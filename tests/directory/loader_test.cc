@@ -261,7 +261,7 @@ TEST(Loader, PolicyMistakesAreReportedWithTheirLine) {
   replace("unit: x-minors", "unit: x-nobody");
   replace("escalation_levels: 2", "escalation_levels: 9");
   replace("id: offer-urgent, clock: offer", "id: offer-routine, clock: offer");
-  replace("urgencies: [urgent], limit: 4 natural-hours}", "urgencies: [urgent], limit: 4 moons}");
+  replace("urgencies: [urgent], limit: 2 natural-hours}", "urgencies: [urgent], limit: 4 moons}");
   replace("  - {id: chase-crisis, clock: chase, urgencies: [crisis], limit: 30 natural-minutes}\n", "");
   LoadResult result = city.Load();
   EXPECT_TRUE(Reports(result, "policy.yaml", line_of("dragons"), "routing_rules[0].match.dangers[1]", "\"dragons\""));

@@ -35,7 +35,7 @@ TEST_F(City, AnExpiredOfferIsNoBounceAndRoutesOnToTheStation) {
   ASSERT_TRUE(Eventually([&] { return State(name)->stage() == v1::STAGE_OFFERED && State(name)->unit() == "s01"; }));
   EXPECT_EQ(State(name)->bounces(), 0U);
   EXPECT_EQ(CountEvents(name, v1::EVENT_TYPE_OFFER_EXPIRED), 1U);
-  EXPECT_GE(State(name)->offer().due_us(), clock.WallUs() + 8 * kHourUs);  // a full window of its own
+  EXPECT_GE(State(name)->offer().due_us(), clock.WallUs() + 4 * kHourUs);  // a full window of its own
   EXPECT_EQ(Call(*assignment, &Assignment::AcceptOffer, head, first).error().reason, "OFFER_NOT_OPEN");
   EXPECT_TRUE(Call(*assignment, &Assignment::AcceptOffer, head, Accepting(name)));
 }

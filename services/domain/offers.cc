@@ -72,13 +72,11 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     candidate.set_on_duty(on_duty);
     candidate.set_load(load(id));
     candidate.set_matching_skills(static_cast<int>(std::ranges::count_if(worker.skills(), [&](const std::string& skill) { return skills.contains(skill); })));
-    candidate.set_reason(barred);
-    if (!barred.empty()) {
-    } else if (OnLeave(snapshot, worker, now_us)) {
-      candidate.set_reason("on-leave");
-    } else if (!duty && !crisis && candidate.load() >= (worker.capacity() > 0 ? worker.capacity() : kUsualCapacity)) {
-      candidate.set_reason("at-capacity");
-    }
+    std::string reason = barred;
+    if (reason.empty() && OnLeave(snapshot, worker, now_us)) reason = "on-leave";
+    bool full = candidate.load() >= (worker.capacity() > 0 ? worker.capacity() : kUsualCapacity);
+    if (reason.empty() && full && !duty && !crisis) reason = "at-capacity";
+    candidate.set_reason(reason);
     entry.rank = {!self_found(worker), !candidate.on_duty(), -candidate.matching_skills(), candidate.load(), id};
     ranked.push_back(std::move(entry));
   };

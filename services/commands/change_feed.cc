@@ -13,7 +13,13 @@ constexpr int kRowsAtATime = 100;
 constexpr auto kLongestStream = std::chrono::hours(1);
 
 Error StreamAged() {
-  return {Code::kUnavailable, "STREAM_AGED", "The stream has been open for an hour; open it again with the last resume_token.", "", {}, {}, 0};
+  return {Code::kUnavailable,
+          "STREAM_AGED",
+          "The stream has been open for an hour; open it again with the last resume_token.",
+          "连接已满一小时，请用最后的 resume_token 重新连接。",
+          {},
+          {},
+          0};
 }
 
 }  // namespace

@@ -49,7 +49,9 @@ bool IsBelow(const Snapshot& snapshot, const v1::Unit& unit, const std::string& 
 
 }  // namespace
 
-std::unexpected<Error> NoDirectory() { return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory."); }
+std::unexpected<Error> NoDirectory() {
+  return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory.", "尚未启用机构目录，请联系管理员。");
+}
 
 void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
   auto snapshot = world_.snapshots.Active();

@@ -252,7 +252,7 @@ void Committer::Enqueue(Request request) {
     if (!failure_.empty()) {
       refused = LedgerFailed(failure_);
     } else if (stopping_) {
-      refused = Error{Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "", {}, {}, 1'000'000};
+      refused = Error{Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "服务正在停止，请稍后重试。", {}, {}, 1'000'000};
     } else if (queue_.size() >= options_.queue_capacity) {
       refused = Error{Code::kResourceExhausted, "QUEUE_FULL", "Too much waits for the ledger; wait and send it again.", "系统繁忙，请稍后重试。", {}, {},
                       kQueueFullRetryUs};
@@ -383,9 +383,13 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   } else {
     if (!head) return Answer(request, NotFound());
     if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
-      return Answer(
-          request,
-          Error{Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.", "", {}, {}, std::nullopt});
+      return Answer(request, Error{Code::kDeadlineExceeded,
+                                   "DEADLINE_EXCEEDED",
+                                   "The deadline passed before it was decided; nothing was written.",
+                                   "已超时，未作任何处理，请重新提交。",
+                                   {},
+                                   {},
+                                   std::nullopt});
     }
     if (request.etag) {
       uint64_t version = 0;

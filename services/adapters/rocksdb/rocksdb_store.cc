@@ -280,7 +280,7 @@ void RocksdbKeys::Refill() {
 Expected<SealingKey> RocksdbKeys::Take() {
   std::unique_lock lock(mutex_);
   while (pool_.empty()) {
-    if (stopping_) return Fail(Code::kUnavailable, "STOPPING", "The process is stopping; send it again.");
+    if (stopping_) return Fail(Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "服务正在停止，请稍后重试。");
     ++waiting_;
     low_.notify_one();
     filled_.wait(lock);

@@ -6,6 +6,16 @@ namespace gridloop {
 namespace {
 
 constexpr char kDomain[] = "gridloop";
+// A status travels in HTTP/2 metadata, in base64, and many a client takes no more than 8 KiB of that.
+constexpr size_t kMostBytes = 5 << 10;
+constexpr size_t kBesideTexts = 400;  // for tags, lengths, type names
+constexpr size_t kBesideField = 8;
+
+size_t BytesWithoutFields(const Error& error) {
+  size_t bytes = kBesideTexts + error.message.size() + error.reason.size() + error.message_zh.size();
+  for (const auto& [key, value] : error.metadata) bytes += kBesideField + key.size() + value.size();
+  return bytes;
+}
 
 }  // namespace
 
@@ -20,10 +30,23 @@ google::rpc::Status ToRpcStatus(const Error& error) {
   status.add_details()->PackFrom(info);
   if (!error.fields.empty()) {
     google::rpc::BadRequest bad;
+    size_t bytes = BytesWithoutFields(error);
+    size_t left_out = 0;
     for (const auto& field : error.fields) {
+      const size_t more = kBesideField + field.field.size() + field.description.size();
+      if (bytes + more > kMostBytes) {
+        ++left_out;
+        continue;
+      }
+      bytes += more;
       auto* violation = bad.add_field_violations();
       violation->set_field(field.field);
       violation->set_description(field.description);
+    }
+    if (left_out > 0) {
+      auto* rest = bad.add_field_violations();
+      rest->set_field("…");
+      rest->set_description("and " + std::to_string(left_out) + " more; correct these first");
     }
     status.add_details()->PackFrom(bad);
   }

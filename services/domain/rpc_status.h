@@ -8,6 +8,7 @@
 
 namespace gridloop {
 
+// Of very many fields the first ones, and how many more there are.
 google::rpc::Status ToRpcStatus(const Error& error);
 Error FromRpcStatus(const google::rpc::Status& status);
 

@@ -17,6 +17,8 @@ namespace {
 using google::protobuf::Message;
 using grpc::internal::RpcMethod;
 
+constexpr int kLargestMetadataBytes = 16 << 10;  // errors that name many fields
+
 Expected<void> FromGrpc(const grpc::Status& status) {
   if (status.ok()) return {};
   google::rpc::Status details;
@@ -60,8 +62,8 @@ class OpenConversation : public RpcClient::Conversation {
 
 class Client : public RpcClient {
  public:
-  Client(const std::string& address, std::string token, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
-      : channel_(grpc::CreateChannel(address, credentials)), stub_(channel_), token_(std::move(token)) {}
+  Client(const Options& options, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+      : channel_(grpc::CreateCustomChannel(options.address, credentials, Arguments(options))), stub_(channel_), token_(options.token) {}
 
   Expected<void> Call(const std::string& method, const Message& request, Message* response, std::chrono::milliseconds timeout) override {
     grpc::ClientContext context;
@@ -100,6 +102,16 @@ class Client : public RpcClient {
   }
 
  private:
+  static grpc::ChannelArguments Arguments(const Options& options) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadataBytes);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive.count()));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(options.keepalive_time_out.count()));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // a watch may be silent all night
+    return arguments;
+  }
+
   std::shared_ptr<grpc::Channel> channel_;
   grpc::TemplatedGenericStub<Message, Message> stub_;
   std::string token_;
@@ -108,11 +120,14 @@ class Client : public RpcClient {
 }  // namespace
 
 std::unique_ptr<RpcClient> RpcClient::Connect(const std::string& address, const std::string& token) {
-  return std::make_unique<Client>(address, token, grpc::InsecureChannelCredentials());
+  Options options;
+  options.address = address;
+  options.token = token;
+  return std::make_unique<Client>(options, grpc::InsecureChannelCredentials());
 }
 
 Expected<std::unique_ptr<RpcClient>> RpcClient::Connect(const Options& options) {
-  if (options.server_ca.empty()) return Connect(options.address, options.token);
+  if (options.server_ca.empty()) return std::make_unique<Client>(options, grpc::InsecureChannelCredentials());
   grpc::SslCredentialsOptions tls;
   for (auto [path, place] :
        {std::pair{&options.server_ca, &tls.pem_root_certs}, {&options.certificate, &tls.pem_cert_chain}, {&options.key, &tls.pem_private_key}}) {
@@ -123,7 +138,7 @@ Expected<std::unique_ptr<RpcClient>> RpcClient::Connect(const Options& options) 
     if (!file || content.str().empty()) return Fail(Code::kFailedPrecondition, "TLS_FILE_BAD", *path + " cannot be read; it must be a PEM file.");
     *place = content.str();
   }
-  return std::make_unique<Client>(options.address, options.token, grpc::SslCredentials(tls));
+  return std::make_unique<Client>(options, grpc::SslCredentials(tls));
 }
 
 }  // namespace gridloop

@@ -20,6 +20,9 @@ class RpcClient {
     std::string token;    // empty: sends none
     // Files in PEM form. No authority: no TLS. Certificate and key where the server asks for them.
     std::string server_ca, certificate, key;
+    // While a call is open: asks after so long a silence whether the server is still there, and how long it waits for the answer.
+    std::chrono::milliseconds keepalive = std::chrono::seconds(30);
+    std::chrono::milliseconds keepalive_time_out = std::chrono::seconds(10);
   };
   // A stream in both directions, for one thread that writes and one that reads. Destroying it cancels.
   class Conversation {

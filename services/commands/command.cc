@@ -224,7 +224,11 @@ void React(World& world, const std::string& subject, const std::string& head_eve
     return event;
   };
   world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0,
-                      [done = std::move(done)](Expected<Verdict> verdict) { done(!verdict && verdict.error().code != Code::kAborted); });
+                      [&world, subject, kind, done = std::move(done)](Expected<Verdict> verdict) {
+                        bool failed = !verdict && verdict.error().code != Code::kAborted;
+                        if (failed && world.reaction_failed) world.reaction_failed(subject, kind, verdict.error());
+                        done(failed);
+                      });
 }
 
 google::protobuf::Timestamp ToTimestamp(int64_t us) {

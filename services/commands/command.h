@@ -43,6 +43,8 @@ struct World {
   Clock& clock;
   IdSource& ids;
   const Secret& secret;
+  // Hears of each reaction that did not come to an event and is tried again. Thread-safe; must not block; may be empty.
+  std::function<void(const std::string& subject, const std::string& kind, const Error&)> reaction_failed = {};
 };
 
 struct Command {

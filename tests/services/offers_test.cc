@@ -165,5 +165,22 @@ TEST_F(City, APageTokenOfAnotherInboxOrDeploymentIsRefused) {
   EXPECT_EQ(with_token("units/s01", token).error().reason, "INVALID_FIELDS");
 }
 
+TEST_F(City, AReactionThatFailsIsToldWithItsNeedAndItsReason) {
+  auto submitted = Call(*intake, &Intake::SubmitNeed, app, Report("r-1"));
+  ASSERT_TRUE(submitted);
+  std::promise<std::string> told;
+  std::atomic<bool> first = true;
+  world->reaction_failed = [&](const std::string& subject, const std::string& kind, const Error& error) {
+    if (first.exchange(false)) told.set_value(subject + " " + kind + " " + error.reason);
+  };
+  store.FailAppends("the disk is full");
+  Start();
+  auto line = told.get_future();
+  ASSERT_EQ(line.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_EQ(line.get(), submitted->name() + " route LEDGER_FAILED");
+  routing->Stop();
+  assignment->Stop();
+}
+
 }  // namespace
 }  // namespace gridloop

@@ -29,6 +29,7 @@ namespace gridloop {
 namespace {
 
 constexpr auto kHousekeeping = std::chrono::seconds(1);
+constexpr auto kLastWords = std::chrono::seconds(1);
 
 // `remedy`: what else may be done than listening on a loopback address; begins the sentence.
 Expected<void> CheckListener(const std::string& listen, bool secured, bool allowed, const std::string& setting, const std::string& remedy) {
@@ -76,7 +77,9 @@ class Stopping {
     watchdog_ = std::thread([this, limit_us] {
       std::unique_lock lock(mutex_);
       if (done_cv_.wait_for(lock, std::chrono::microseconds(limit_us), [this] { return done_; })) return;
-      log_.Error("daemon", "stopping takes too long; exiting at once", {{"step", step_}});
+      // Whoever reads the log may be what hangs: the line is tried, not waited for.
+      auto said = std::async(std::launch::async, [this, step = step_] { log_.Error("daemon", "stopping takes too long; exiting at once", {{"step", step}}); });
+      said.wait_for(kLastWords);
       std::_Exit(1);
     });
   }
@@ -160,6 +163,13 @@ Expected<void> CheckOptions(const DaemonOptions& options) {
       !good) {
     return good;
   }
+  if (auto clock = MakeSimulatedClock(options.clock); !clock) return std::unexpected(clock.error());
+  if (const auto& folder = options.directory_folder; !folder.empty()) {
+    std::error_code wrong;
+    if (!std::filesystem::is_directory(folder, wrong) || ::access(folder.c_str(), R_OK | X_OK) != 0) {
+      return Fail(Code::kInvalidArgument, "DIRECTORY_FOLDER", "directory_folder " + folder.string() + " is no folder that can be read.");
+    }
+  }
   if (options.clock != "system" && !IsLoopback(ParseHostPort(options.rpc.listen)->host)) {
     return Fail(Code::kFailedPrecondition, "LISTEN_REFUSED", "A simulated clock is for trying things out: it is served on loopback addresses only.");
   }
@@ -171,11 +181,13 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   if (auto good = CheckOptions(options); !good) return good;
   Metrics metrics;
   AccessLog access_log(log);
+  ReactionLog reaction_log(log);
   auto opened = Embedded::Open(
       {options.data_directory, options.directory_folder, options.clock, [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); }}, log);
   if (!opened) return std::unexpected(opened.error());
   std::unique_ptr<Embedded> embedded = std::move(*opened);
   World& world = embedded->world();
+  world.reaction_failed = [&reaction_log](const std::string& need, const std::string& kind, const Error& error) { reaction_log.Failed(need, kind, error); };
   auto tokens_file = options.tokens_file.empty() ? options.data_directory / "tokens.tsv" : options.tokens_file;
   auto credentials = LoadOrMakeTokens(tokens_file, options.data_directory, embedded->ids());
   if (!credentials) return std::unexpected(credentials.error());
@@ -240,6 +252,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     auto newer = Credentials::Load(tokens_file);
     if (!newer) return log.Error("daemon", "the tokens were not read again; the former ones stay", {{"why", newer.error().message}});
     credentials->Replace(*newer);
+    (*server)->CheckCredentials();
     log.Info("daemon", "tokens read again", {{"tokens", static_cast<int64_t>(credentials->size())}});
   };
   std::mutex reloading;  // of the order and of the housekeeping
@@ -250,14 +263,17 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
       std::lock_guard lock(reloading);
       if (!(FileMark::Of(tokens_file) == tokens_read)) reload_tokens();
     }
+    (*server)->CheckCredentials();  // some expire
     bool ready = true;
-    for (const auto& check : checks()) {
+    auto checked = checks();
+    for (const auto& check : checked) {
       if (!check.good && was_ready) log.Error("daemon", "not ready", {{"check", check.name}, {"why", check.reason}});
       ready &= check.good;
     }
     if (ready && !was_ready) log.Info("daemon", "ready again");
     was_ready = ready;
-    if (!stopping) (*server)->SetServing(ready);
+    (*server)->SetServing("", ready);
+    for (const auto* service : descriptors) (*server)->SetServing(service->full_name(), Serves(service->full_name(), checked));
   };
   look();
   std::optional<Housekeeping> housekeeping(look);
@@ -286,7 +302,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   stopping = true;
   Stopping stop(log, options.linger_us + options.rpc.drain_us + options.stop_limit_us);
   stop.Step("say NOT_SERVING", [&] {
-    (*server)->SetServing(false);
+    (*server)->SayStopping();
     std::this_thread::sleep_for(std::chrono::microseconds(options.linger_us));
   });
   stop.Step("drain calls", [&] { (*server)->Stop(); });
@@ -295,13 +311,14 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     services->assignment.Stop();
     services->routing.Stop();
     simulated_time.reset();
-    admin.reset();
+    if (admin) admin->Silence();
   });
   stop.Step("flush and close the stores", [&] {
     server->reset();
     services.reset();
     embedded.reset();
   });
+  stop.Step("close the operations port", [&] { admin.reset(); });
   return {};
 }
 

@@ -28,7 +28,7 @@ struct DaemonOptions {
   int64_t stop_limit_us = 30'000'000;  // for the steps after that; then the process exits with 1 at once
 };
 
-// Whether it may start like this: what one setting alone does not show. Reads TLS files, opens and makes nothing.
+// Whether it may start like this: what one setting alone does not show. Reads TLS files, looks at the directory folder, makes nothing.
 Expected<void> CheckOptions(const DaemonOptions& options);
 
 // What the process is told from outside.

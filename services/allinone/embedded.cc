@@ -5,19 +5,16 @@
 #include "directory/loader.h"
 
 namespace gridloop {
-namespace {
 
-// Null for the system's clock.
 Expected<std::unique_ptr<SimulatedClock>> MakeSimulatedClock(const std::string& clock) {
   constexpr std::string_view kSimulated = "simulated:";
   if (clock == "system") return nullptr;
-  auto start_us = clock.starts_with(kSimulated) ? ParseTime(std::string_view(clock).substr(kSimulated.size()))
-                                                : Fail(Code::kInvalidArgument, "CLOCK_BAD", "The clock is system or simulated:TIME.");
+  auto start_us = clock.starts_with(kSimulated)
+                      ? ParseTime(std::string_view(clock).substr(kSimulated.size()))
+                      : Fail(Code::kInvalidArgument, "CLOCK_BAD", "clock must be system or simulated:TIME, e.g. simulated:2026-03-02T09:00+08:00.");
   if (!start_us) return std::unexpected(start_us.error());
   return std::make_unique<SimulatedClock>(*start_us);
 }
-
-}  // namespace
 
 Expected<std::unique_ptr<Embedded>> Embedded::Open(const Options& options, Log& log) {
   std::unique_ptr<Embedded> embedded(new Embedded);

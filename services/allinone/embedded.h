@@ -13,6 +13,9 @@
 
 namespace gridloop {
 
+// Null for "system"; kInvalidArgument for what is neither that nor simulated:TIME.
+Expected<std::unique_ptr<SimulatedClock>> MakeSimulatedClock(const std::string& clock);
+
 // Opened in the order of its members, closed in the reverse one.
 class Embedded {
  public:

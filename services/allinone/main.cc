@@ -9,13 +9,16 @@
 
 #include "allinone/settings.h"
 #include "runtime/library_log.h"
+#include "runtime/version.h"
+
+extern char** environ;
 
 namespace {
 
 using namespace gridloop;
 
 constexpr char kUsage[] =
-    "usage: gridloop [--config FILE] [--check-config] [settings]\n"
+    "usage: gridloop [--config FILE] [--check-config] [--version] [settings]\n"
     "Settings come from the file, GRIDLOOP_… in the environment over it, flags over that (docs/formats/config.md):\n";
 
 int Refuse(const Error& error) {
@@ -29,11 +32,19 @@ int Refuse(const Error& error) {
 int main(int argc, char** argv) {
   Config::Sources sources;
   sources.environment = [](const char* name) -> const char* { return std::getenv(name); };
+  for (char** each = environ; *each != nullptr; ++each) {
+    std::string name(*each, std::string_view(*each).find('='));
+    if (!IsForeignName(name)) sources.environment_names.push_back(name);
+  }
   bool only_check = false;
   for (int i = 1; i < argc; ++i) {
     std::string flag = argv[i];
     if (flag == "--help") {
       std::printf("%s%s", kUsage, FlagsHelp(Settings()).c_str());
+      return 0;
+    }
+    if (flag == "--version") {
+      std::printf("gridloop %s\n", kVersion);
       return 0;
     }
     if (flag == "--check-config") {

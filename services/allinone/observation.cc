@@ -1,6 +1,8 @@
 #include "allinone/observation.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "domain/row_keys.h"
 
@@ -22,6 +24,12 @@ std::vector<ReadyCheck> Checks(World& world, ClockGuard& guard, bool stopping) {
   checks.push_back({"clock", steady, steady ? "" : "the wall clock stepped by more than a minute, so no deadline fires: set the clock right and restart"});
   checks.push_back({"running", !stopping, stopping ? "the process is stopping" : ""});
   return checks;
+}
+
+bool Serves(std::string_view service, const std::vector<ReadyCheck>& checks) {
+  bool intake = service == "gridloop.v1.IntakeService";
+  return std::ranges::all_of(checks,
+                             [intake](const ReadyCheck& check) { return check.good || (intake && (check.name == "directory" || check.name == "clock")); });
 }
 
 void SetGauges(Metrics& metrics, World& world, const Committer& committer, ClockGuard& guard) {
@@ -73,28 +81,43 @@ int AccessLog::Register(const std::string& service, const std::string& method, c
   return static_cast<int>(methods_.size()) - 1;
 }
 
-void AccessLog::Handled(int method, int code, int64_t duration_us, const std::string& trace) {
+std::optional<int64_t> LineLimit::Take() {
+  int64_t second = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  std::lock_guard lock(mutex_);
+  if (std::exchange(second_, second) != second) written_ = 0;
+  if (written_ >= kLinesASecond) {
+    ++left_out_;
+    return std::nullopt;
+  }
+  ++written_;
+  return std::exchange(left_out_, 0);
+}
+
+void ReactionLog::Failed(const std::string& need, const std::string& kind, const Error& error) {
+  auto left_out = limit_.Take();
+  if (!left_out) return;
+  log_.Warning("reactions", "failed; tried again",
+               {{"need", need}, {"kind", kind}, {"code", static_cast<int64_t>(error.code)}, {"reason", error.reason}, {"left_out_before", *left_out}});
+}
+
+void AccessLog::Handled(int method, int code, int64_t duration_us, const std::string& trace, std::string_view need) {
   bool ours =
       code == static_cast<int>(Code::kUnknown) || code == static_cast<int>(Code::kInternal) || code == static_cast<int>(Code::kUnavailable) || code == 15;
   const std::string& name = methods_[static_cast<size_t>(method)];
-  if (!ours) return log_.Debug("rpc", "handled", {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}});
-  int64_t left_out = 0;
-  {
-    std::lock_guard lock(mutex_);
-    int64_t second = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    if (second != second_) {
-      second_ = second;
-      written_ = 0;
-    }
-    if (written_ >= kLinesASecond) {
-      ++left_out_;
-      return;
-    }
-    ++written_;
-    left_out = std::exchange(left_out_, 0);
+  if (!ours) {
+    if (!log_.Writes(LogLevel::kDebug)) return;
+    return log_.Debug("rpc", "handled",
+                      {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}, {"need", std::string(need)}});
   }
+  auto left_out = limit_.Take();
+  if (!left_out) return;
   log_.Warning("rpc", "failed",
-               {{"method", name}, {"code", static_cast<int64_t>(code)}, {"duration_us", duration_us}, {"trace", trace}, {"left_out_before", left_out}});
+               {{"method", name},
+                {"code", static_cast<int64_t>(code)},
+                {"duration_us", duration_us},
+                {"trace", trace},
+                {"need", std::string(need)},
+                {"left_out_before", *left_out}});
 }
 
 }  // namespace gridloop

@@ -102,6 +102,15 @@ const std::vector<Setting>& Settings() {
   return kSettings;
 }
 
+bool IsForeignName(std::string_view name) {
+  static const std::set<std::string_view> kOthers = {"GRIDLOOP_ADDRESS",     "GRIDLOOP_TOKEN", "GRIDLOOP_TOKEN_FILE", "GRIDLOOP_CA",
+                                                     "GRIDLOOP_CERTIFICATE", "GRIDLOOP_KEY",   "GRIDLOOP_BIN"};
+  if (!name.starts_with("GRIDLOOP_") || kOthers.contains(name)) return true;
+  if (name.find("_SERVICE_HOST") != std::string_view::npos || name.find("_SERVICE_PORT") != std::string_view::npos || name.ends_with("_PORT")) return true;
+  size_t port = name.find("_PORT_");
+  return port != std::string_view::npos && name.find_first_of("0123456789", port) == port + 6;
+}
+
 DaemonOptions ToDaemonOptions(const Config& config) {
   DaemonOptions options;
   options.data_directory = config.Text("data_directory");

@@ -1,5 +1,6 @@
 // gridctl: the deployment's command line. docs/gridctl.md has every verb and the exit codes.
 #include "cli/verbs.h"
+#include "runtime/version.h"
 
 int main(int argc, char** argv) {
   using namespace gridloop::cli;
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.key, "PEM of its key")->envname("GRIDLOOP_KEY");
   app.add_option("-o,--output", options.output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
   app.add_option("--timeout", options.timeout_s, "seconds for one answer")->check(CLI::Range(0.1, 600.0))->capture_default_str();
+  app.set_version_flag("--version", std::string("gridctl ") + gridloop::kVersion);
   app.fallthrough();
   app.require_subcommand(1);
   app.get_formatter()->column_width(28);
@@ -37,6 +39,8 @@ int main(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
   } catch (const CLI::ParseError& wrong) {
     app.exit(wrong);
     return kUsage;

@@ -174,6 +174,17 @@ void Intake::SubmitNeeds(const Caller& caller, std::shared_ptr<Conversation<v1::
   // The server reads no further item while many are unanswered, so what is in flight here is bounded.
   std::weak_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> weak = conversation;
   conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  conversation->OnUnreadable([weak](const v1::SubmitNeedsRequest& readable, const Error& error) {
+    auto open = weak.lock();
+    if (!open) return;
+    v1::SubmitNeedsResponse response;
+    // Its id, if that came before what cannot be read; the error says which of the stream's messages it was.
+    std::vector<FieldViolation> violations;
+    CheckRequestId(readable.item().request_id(), &violations);
+    if (violations.empty()) response.set_request_id(readable.item().request_id());
+    *response.mutable_error() = ToRpcStatus(error);
+    open->Write(response);
+  });
   conversation->OnMessage([this, caller, weak](const v1::SubmitNeedsRequest& request) {
     auto open = weak.lock();
     if (!open) return;

@@ -23,6 +23,7 @@ class MessageStream {
   virtual void OnReady(std::function<void()> ready) = 0;
   virtual void OnCancel(std::function<void()> cancel) = 0;
   virtual void OnMessage(std::function<void(const google::protobuf::Message&)> message) = 0;
+  virtual void OnUnreadable(std::function<void(const google::protobuf::Message& readable, const Error&)> unreadable) = 0;
   virtual void OnHalfClose(std::function<void()> half_close) = 0;
   virtual bool cancelled() const = 0;
 };
@@ -34,7 +35,10 @@ class Sink {
   explicit Sink(std::shared_ptr<MessageStream> stream) : stream_(std::move(stream)) {}
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
-  ~Sink() { stream_->Finish(Error{Code::kInternal, "HANDLER_GAVE_UP", "The stream ended without a reason; open it again.", {}, {}, {}, std::nullopt}); }
+  ~Sink() {
+    stream_->Finish(
+        Error{Code::kInternal, "HANDLER_GAVE_UP", "The stream ended without a reason; open it again.", "连接意外结束，请重新连接。", {}, {}, std::nullopt});
+  }
   // False: the stream is over, or so much waits for a slow reader that this message was not taken; then OnReady's
   // callback says when to go on.
   bool Write(const Response& response) { return stream_->Write(response); }
@@ -58,6 +62,13 @@ class Conversation : public Sink<Response> {
   using Sink<Response>::Sink;
   void OnMessage(std::function<void(const Request&)> message) {
     this->stream_->OnMessage([message = std::move(message)](const google::protobuf::Message& request) { message(static_cast<const Request&>(request)); });
+  }
+  // Called for a request that cannot be read, with what could be read of it (its texts may be no UTF-8) and the error; answered or
+  // skipped like any other. Without this callback such a request ends the stream with that error.
+  void OnUnreadable(std::function<void(const Request& readable, const Error&)> unreadable) {
+    this->stream_->OnUnreadable([unreadable = std::move(unreadable)](const google::protobuf::Message& readable, const Error& error) {
+      unreadable(static_cast<const Request&>(readable), error);
+    });
   }
   // Called once when the caller sends no more and every message is answered or skipped; mostly the place to Finish.
   void OnHalfClose(std::function<void()> half_close) { this->stream_->OnHalfClose(std::move(half_close)); }

@@ -3,6 +3,8 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 #include "runtime/log.h"
@@ -10,9 +12,9 @@
 namespace gridloop {
 namespace {
 
-constexpr size_t kThreads = 2;
+constexpr size_t kThreads = 8;
 constexpr size_t kLongestRequest = 8 << 10;
-constexpr int kTimeOutSeconds = 5;
+constexpr int kTimeOutSeconds = 2;
 
 class Server : public AdminHttp {
  public:
@@ -21,12 +23,16 @@ class Server : public AdminHttp {
     server_.set_payload_max_length(kLongestRequest);
     server_.set_read_timeout(kTimeOutSeconds);
     server_.set_write_timeout(kTimeOutSeconds);
-    server_.set_keep_alive_timeout(kTimeOutSeconds);
+    server_.set_keep_alive_max_count(1);  // a connection that waits for its next request would hold a thread
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      std::shared_lock lock(asking_);
+      if (silent_) return Gone(response);
       response.set_content(options_.metrics(), "text/plain; version=0.0.4; charset=utf-8");
     });
     server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
     server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
+      std::shared_lock lock(asking_);
+      if (silent_) return Gone(response);
       auto checks = options_.checks();
       bool ready = std::ranges::all_of(checks, &ReadyCheck::good);
       std::string body = std::string("{\"ready\":") + (ready ? "true" : "false") + ",\"checks\":[";
@@ -53,8 +59,19 @@ class Server : public AdminHttp {
     return {};
   }
   int port() const override { return port_; }
+  void Silence() override {
+    std::unique_lock lock(asking_);
+    silent_ = true;
+  }
 
  private:
+  static void Gone(httplib::Response& response) {
+    response.status = 503;
+    response.set_content("the process is stopping\n", "text/plain");
+  }
+
+  std::shared_mutex asking_;  // held shared while the options' functions are asked
+  bool silent_ = false;
   Options options_;
   httplib::Server server_;
   std::thread thread_;

@@ -28,7 +28,9 @@ class AdminHttp {
   };
   // kFailedPrecondition/LISTEN_FAILED.
   static Expected<std::unique_ptr<AdminHttp>> Start(Options options);
-  virtual ~AdminHttp() = default;  // stops
+  virtual ~AdminHttp() = default;  // stops; waits for slow readers
+  // From here on nothing is asked of `metrics` and `checks`; waits only for what they just answer.
+  virtual void Silence() = 0;
   virtual int port() const = 0;
 };
 

@@ -78,13 +78,14 @@ size_t Distance(std::string_view a, std::string_view b) {
 }
 
 // "; did you mean …?" if something is near.
-std::string Nearest(const std::vector<Setting>& settings, const std::string& key, std::string Setting::*name) {
-  const Setting* best = &settings.front();
+template <class Name>
+std::string Nearest(const std::vector<Setting>& settings, const std::string& key, Name name) {
+  std::string nearest;
   for (const auto& setting : settings) {
-    if (Distance(setting.*name, key) < Distance((*best).*name, key)) best = &setting;
+    std::string each = std::invoke(name, setting);
+    if (nearest.empty() || Distance(each, key) < Distance(nearest, key)) nearest = each;
   }
   constexpr size_t kNear = 4;
-  const std::string& nearest = (*best).*name;
   return Distance(nearest, key) <= kNear ? "; did you mean " + nearest + "?" : "; gridloop --help lists all";
 }
 
@@ -202,6 +203,10 @@ Expected<Config> Config::Load(const std::vector<Setting>& settings, const Source
     std::string name = EnvironmentName(setting.key);
     const char* value = sources.environment ? sources.environment(name.c_str()) : nullptr;
     if (value != nullptr) given[setting.key] = {value, name};
+  }
+  for (const auto& name : sources.environment_names) {
+    if (std::ranges::any_of(settings, [&name](const Setting& each) { return EnvironmentName(each.key) == name; })) continue;
+    problems.push_back({name, "is not known" + Nearest(settings, name, [](const Setting& each) { return EnvironmentName(each.key); })});
   }
   for (const auto& [flag, value] : sources.flags) {
     auto setting = std::ranges::find(settings, flag, &Setting::flag);

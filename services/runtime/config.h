@@ -46,6 +46,7 @@ class Config {
   struct Sources {
     std::filesystem::path file;                           // empty: none
     std::function<const char*(const char*)> environment;  // as getenv; a setting's name is GRIDLOOP_ and its key, A_B
+    std::vector<std::string> environment_names = {};      // those that must be settings' names
     std::map<std::string, std::string> flags;             // by flag
   };
   // kInvalidArgument/CONFIG_BAD with every problem at once: `field` is where ("file.yaml:12 grpc.listen", "--listen",

@@ -41,7 +41,7 @@ Expected<void> WriteFile(const std::filesystem::path& file, const std::string& t
   int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, S_IRUSR | S_IWUSR);
   bool good = out >= 0 && ::write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(out) == 0;
   if (out >= 0) ::close(out);
-  if (!good) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  if (!good) return Fail(Code::kFailedPrecondition, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
   return {};
 }
 
@@ -153,7 +153,7 @@ Expected<Credential> RevokeToken(const std::filesystem::path& file, std::string_
   if (auto written = WriteFile(fresh, kept, O_TRUNC); !written) return std::unexpected(written.error());
   std::error_code wrong;
   std::filesystem::rename(fresh, file, wrong);
-  if (wrong) return Fail(Code::kUnavailable, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
+  if (wrong) return Fail(Code::kFailedPrecondition, "TOKEN_FILE_BAD", file.string() + " cannot be written.");
   return *revoked;
 }
 

@@ -7,12 +7,17 @@ using grpc::health::v1::HealthCheckResponse;
 using grpc::health::v1::HealthListRequest;
 using grpc::health::v1::HealthListResponse;
 
+Health::Health(const std::vector<std::string>& services) {
+  serving_[""] = true;
+  for (const auto& service : services) serving_[service] = true;
+}
+
 HealthCheckResponse Health::Status(const std::string& service) const {
   HealthCheckResponse response;
-  if (!service.empty() && !services_.contains(service)) {
+  if (auto found = serving_.find(service); found == serving_.end()) {
     response.set_status(HealthCheckResponse::SERVICE_UNKNOWN);
   } else {
-    response.set_status(serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+    response.set_status(found->second ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
   }
   return response;
 }
@@ -36,8 +41,7 @@ void Health::Bind(Router& router) {
                                                         HealthListResponse response;
                                                         {
                                                           std::lock_guard lock(mutex_);
-                                                          (*response.mutable_statuses())[""] = Status("");
-                                                          for (const auto& each : services_) (*response.mutable_statuses())[each] = Status(each);
+                                                          for (const auto& [each, serving] : serving_) (*response.mutable_statuses())[each] = Status(each);
                                                         }
                                                         reply(std::move(response));
                                                       });
@@ -61,12 +65,25 @@ void Health::Bind(Router& router) {
       });
 }
 
-void Health::SetServing(bool serving) {
+void Health::SetServing(const std::string& service, bool serving) {
   std::lock_guard lock(mutex_);
-  if (serving_ == serving) return;
-  serving_ = serving;
+  if (!stopped_) Set(service, serving);
+}
+
+void Health::Stop() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  for (const auto& [service, serving] : serving_) Set(service, false);
+}
+
+void Health::Set(const std::string& service, bool serving) {
+  auto found = serving_.find(service);
+  if (found == serving_.end() || found->second == serving) return;
+  found->second = serving;
   // A watcher so slow that it does not take this has a full queue of changes and is not told the last one.
-  for (const auto& [id, watcher] : watchers_) watcher.sink->Write(Status(watcher.service));
+  for (const auto& [id, watcher] : watchers_) {
+    if (watcher.service == service) watcher.sink->Write(Status(service));
+  }
 }
 
 }  // namespace gridloop

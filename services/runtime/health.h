@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -13,23 +12,26 @@
 
 namespace gridloop {
 
-// Thread-safe. Knows the services it was made with and "" for all of them.
+// Thread-safe. Knows the services it was made with and "" for the server as a whole; all serve at first.
 class Health {
  public:
-  explicit Health(std::set<std::string> services) : services_(std::move(services)) {}
+  explicit Health(const std::vector<std::string>& services);
   void Bind(Router& router);
-  void SetServing(bool serving);
+  void SetServing(const std::string& service, bool serving);
+  void Stop();  // none serves from here on, whatever SetServing says later
 
  private:
   struct Watcher {
     std::string service;
     std::shared_ptr<Sink<grpc::health::v1::HealthCheckResponse>> sink;
   };
-  grpc::health::v1::HealthCheckResponse Status(const std::string& service) const;  // under the mutex
+  // Under the mutex.
+  grpc::health::v1::HealthCheckResponse Status(const std::string& service) const;
+  void Set(const std::string& service, bool serving);
 
-  std::set<std::string> services_;
   mutable std::mutex mutex_;
-  bool serving_ = true;
+  std::map<std::string, bool> serving_;
+  bool stopped_ = false;
   uint64_t next_watcher_ = 0;
   std::map<uint64_t, Watcher> watchers_;
 };

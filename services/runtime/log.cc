@@ -68,7 +68,7 @@ std::string JsonString(std::string_view text) {
 }
 
 void Log::Write(LogLevel level, std::string_view component, std::string_view message, std::initializer_list<LogField> fields) {
-  if (level < options_.level) return;
+  if (!Writes(level)) return;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   std::string time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(now.tv_sec), now.tv_nsec / 1'000'000);

@@ -31,6 +31,7 @@ class Log {
   };
   Log() : Log(Options{}) {}
   explicit Log(Options options) : options_(std::move(options)) {}
+  bool Writes(LogLevel level) const { return level >= options_.level; }
   void Write(LogLevel level, std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {});
   void Debug(std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {}) {
     Write(LogLevel::kDebug, component, message, fields);

@@ -15,6 +15,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "runtime/version.h"
+
 namespace gridloop {
 namespace {
 
@@ -28,8 +30,10 @@ std::string Lower(std::string text) {
   return text;
 }
 
-// Ours and the children's CPU is in fields 14 and 15, the resident pages in field 24 (proc(5)).
-void SetProcessGauges(Metrics& metrics) {
+}  // namespace
+
+// Our CPU time is in fields 14 and 15, the resident pages in field 24 (proc(5)).
+void Metrics::CollectProcess() {
   std::ifstream file("/proc/self/stat");
   std::string line;
   if (!std::getline(file, line)) return;
@@ -38,19 +42,20 @@ void SetProcessGauges(Metrics& metrics) {
   for (std::string field; rest >> field;) fields.push_back(field);
   if (fields.size() < 25) return;
   double ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-  metrics.SetGauge("process_cpu_seconds_total", "User and system CPU time spent in seconds.", (std::stod(fields[14]) + std::stod(fields[15])) / ticks);
-  metrics.SetGauge("process_resident_memory_bytes", "Resident memory size in bytes.", std::stod(fields[24]) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+  double cpu_seconds = (std::stod(fields[14]) + std::stod(fields[15])) / ticks;
+  cpu_seconds_->Increment(std::max(0.0, cpu_seconds - cpu_seconds_->Value()));
+  SetGauge("process_resident_memory_bytes", "Resident memory size in bytes.", std::stod(fields[24]) * static_cast<double>(sysconf(_SC_PAGESIZE)));
   std::error_code wrong;
   double open = 0;
   for (std::filesystem::directory_iterator each("/proc/self/fd", wrong), end; !wrong && each != end; each.increment(wrong)) ++open;
-  metrics.SetGauge("process_open_fds", "Number of open file descriptors.", open);
+  SetGauge("process_open_fds", "Number of open file descriptors.", open);
 }
-
-}  // namespace
 
 struct Metrics::Method {
   prometheus::Counter* started = nullptr;
   prometheus::Histogram* seconds = nullptr;
+  prometheus::Counter* received = nullptr;  // null for unary methods
+  prometheus::Counter* sent = nullptr;
   std::array<std::atomic<prometheus::Counter*>, kCodes.size()> handled{};  // made when first needed: most codes never come
   prometheus::Labels labels;
 };
@@ -66,7 +71,8 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
       judged_.push_back(name.empty() ? nullptr : &judged.Add({{"type", name}, {"verdict", verdict}}));
     }
   }
-  SetGauge("gridloop_build_info", "Always 1; the version is the label.", "version", "0.1.0", 1);
+  cpu_seconds_ = &prometheus::BuildCounter().Name("process_cpu_seconds_total").Help("User and system CPU time spent in seconds.").Register(*registry_).Add({});
+  SetGauge("gridloop_build_info", "Always 1; the version is the label.", "version", kVersion, 1);
   SetGauge("process_start_time_seconds", "Start time of the process since the Unix epoch in seconds.",
            static_cast<double>(std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count()));
 }
@@ -83,13 +89,28 @@ int Metrics::Register(const std::string& service, const std::string& method, con
            .Help("Time from the start of an RPC to its end, streams included.")
            .Register(*registry_)
            .Add(entry->labels, prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10});
+  if (type != "unary") {
+    auto counter = [&](const char* name, const char* help) {
+      return &prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(entry->labels);
+    };
+    entry->received = counter("grpc_server_msg_received_total", "Messages of streams received on the server.");
+    entry->sent = counter("grpc_server_msg_sent_total", "Messages of streams sent by the server.");
+  }
   methods_.push_back(std::move(entry));
   return static_cast<int>(methods_.size()) - 1;
 }
 
 void Metrics::Started(int method) { methods_[static_cast<size_t>(method)]->started->Increment(); }
 
-void Metrics::Handled(int method, int code, int64_t duration_us, const std::string&) {
+void Metrics::Received(int method) {
+  if (auto* counter = methods_[static_cast<size_t>(method)]->received) counter->Increment();
+}
+
+void Metrics::Sent(int method) {
+  if (auto* counter = methods_[static_cast<size_t>(method)]->sent) counter->Increment();
+}
+
+void Metrics::Handled(int method, int code, int64_t duration_us, const std::string&, std::string_view) {
   Method& entry = *methods_[static_cast<size_t>(method)];
   size_t index = code >= 0 && static_cast<size_t>(code) < kCodes.size() ? static_cast<size_t>(code) : 2;
   auto* counter = entry.handled[index].load(std::memory_order_acquire);
@@ -124,7 +145,7 @@ void Metrics::OnCollect(std::function<void(Metrics&)> refresh) {
 
 std::string Metrics::Collect() {
   std::lock_guard lock(collect_mutex_);
-  SetProcessGauges(*this);
+  CollectProcess();
   if (refresh_) refresh_(*this);
   return prometheus::TextSerializer().Serialize(registry_->Collect());
 }

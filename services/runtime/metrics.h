@@ -27,7 +27,9 @@ class Metrics : public RpcObserver {
   ~Metrics() override;
   int Register(const std::string& service, const std::string& method, const std::string& type) override;
   void Started(int method) override;
-  void Handled(int method, int code, int64_t duration_us, const std::string& trace) override;
+  void Received(int method) override;
+  void Sent(int method) override;
+  void Handled(int method, int code, int64_t duration_us, const std::string& trace, std::string_view need) override;
   // An event has been judged by the ledger.
   void Judged(v1::EventType type, Void verdict);
 
@@ -40,9 +42,11 @@ class Metrics : public RpcObserver {
 
  private:
   struct Method;
+  void CollectProcess();
   std::shared_ptr<prometheus::Registry> registry_;
   std::vector<std::unique_ptr<Method>> methods_;  // complete before the server starts
   std::vector<prometheus::Counter*> judged_;      // by type, applied and void
+  prometheus::Counter* cpu_seconds_ = nullptr;
   std::mutex collect_mutex_;
   std::function<void(Metrics&)> refresh_;
 };

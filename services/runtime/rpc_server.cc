@@ -27,6 +27,7 @@
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 #include "runtime/health.h"
 #include "runtime/reflection.h"
+#include "sealing/ids.h"
 
 namespace gridloop {
 namespace {
@@ -39,8 +40,25 @@ constexpr int64_t kStoppingRetryUs = 1'000'000;
 // gRPC hands a call over faster when it was asked for before the call came.
 constexpr int kUnaryAskedAhead = 64;
 constexpr int kStreamsAskedAhead = 4;
+constexpr int kLargestMetadataBytes = 16 << 10;
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeOutMs = 20'000;
+constexpr int kOftenestPingMs = 10'000;
 
 grpc::Status ToGrpc(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message, ToRpcStatus(error).SerializeAsString()}; }
+
+// One parse; the buffer is empty afterwards.
+bool Parse(grpc::ByteBuffer* bytes, Message* message) { return grpc::SerializationTraits<Message>::Deserialize(bytes, message).ok(); }
+
+Error Unreadable(const Message& request) {
+  return {Code::kInvalidArgument,
+          "REQUEST_UNREADABLE",
+          "This cannot be read as " + request.GetDescriptor()->full_name() + ": send that message in protobuf's binary form, every text in UTF-8.",
+          "请求无法读取：须为该接口规定的消息，文字须为UTF-8编码。",
+          {},
+          {},
+          std::nullopt};
+}
 
 Error Busy(const char* what) {
   return {Code::kResourceExhausted,
@@ -75,7 +93,23 @@ struct Bound {
   v1::Access access;
   Router::Method method;
   std::vector<int> observed;  // the observers' numbers
+  // Their fields `name`, where a need's may stand; null if they have none.
+  const google::protobuf::FieldDescriptor* request_name = nullptr;
+  const google::protobuf::FieldDescriptor* response_name = nullptr;
 };
+
+const google::protobuf::FieldDescriptor* NameField(const google::protobuf::Descriptor* type) {
+  const auto* field = type->FindFieldByName("name");
+  return field != nullptr && !field->is_repeated() && field->type() == google::protobuf::FieldDescriptor::TYPE_STRING ? field : nullptr;
+}
+
+// The need that a message names, or nothing: never what else a caller may have written there.
+std::string_view NeedOf(const Message& message, const google::protobuf::FieldDescriptor* name) {
+  if (name == nullptr) return {};
+  static thread_local std::string copy;  // reflection may need a place
+  const std::string& text = message.GetReflection()->GetStringReference(message, name, &copy);
+  return IsNeedName(text) ? std::string_view(text) : std::string_view();
+}
 
 // A service whose methods come from a descriptor, registered as generated code registers its own. A server stream is
 // served as a stream in both directions of which one request is read: on the wire they are the same.
@@ -103,6 +137,7 @@ struct Shared {
   RpcServer::Options options;
   std::atomic<int> in_flight = 0;
   std::atomic<int> streams_in_flight = 0;
+  std::atomic<int> open_streams_in_flight = 0;  // of methods that anybody may call
   // Held shared while gRPC is asked for something: nothing is asked for once the queue is shut down.
   std::shared_mutex gate;
   bool closed = false;
@@ -114,10 +149,16 @@ struct Shared {
   void Started(const Bound& bound) const {
     for (size_t i = 0; i < bound.observed.size(); ++i) options.observers[i]->Started(bound.observed[i]);
   }
-  void Handled(const Bound& bound, int code, std::chrono::steady_clock::time_point since, const std::string& trace) const {
+  void Received(const Bound& bound) const {
+    for (size_t i = 0; i < bound.observed.size(); ++i) options.observers[i]->Received(bound.observed[i]);
+  }
+  void Sent(const Bound& bound) const {
+    for (size_t i = 0; i < bound.observed.size(); ++i) options.observers[i]->Sent(bound.observed[i]);
+  }
+  void Handled(const Bound& bound, int code, std::chrono::steady_clock::time_point since, const std::string& trace, std::string_view need = {}) const {
     if (bound.observed.empty()) return;
     auto duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - since).count();
-    for (size_t i = 0; i < bound.observed.size(); ++i) options.observers[i]->Handled(bound.observed[i], code, duration, trace);
+    for (size_t i = 0; i < bound.observed.size(); ++i) options.observers[i]->Handled(bound.observed[i], code, duration, trace, need);
   }
 };
 
@@ -160,6 +201,20 @@ Expected<Caller> Authenticate(const Shared& shared, const v1::Access& access, co
   return caller;
 }
 
+// The caller has given up: nothing is begun that nobody waits for.
+std::optional<Error> TooLate(const Caller& caller, const grpc::ServerContext& context) {
+  if (caller.deadline_us == 0) return std::nullopt;
+  auto deadline = context.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_now(deadline.clock_type)) > 0) return std::nullopt;
+  return Error{Code::kDeadlineExceeded,
+               "DEADLINE_EXCEEDED",
+               "The deadline passed before this was begun; nothing was done. Allow more time and send it again.",
+               "已超时，未作任何处理，请重新提交。",
+               {},
+               {},
+               std::nullopt};
+}
+
 // What comes back from the completion queue.
 struct Tag {
   virtual void Complete(bool good) = 0;
@@ -177,7 +232,7 @@ class UnaryCall final : public Tag, public Responder::Target {
     std::shared_lock lock(shared->gate);
     if (shared->closed) return;
     auto* call = new UnaryCall(shared, service, bound);
-    service.RequestAsyncUnary(bound->index, &call->context_, call->request_, &call->responder_, shared->queue, shared->queue, static_cast<Tag*>(call));
+    service.RequestAsyncUnary(bound->index, &call->context_, &call->bytes_, &call->responder_, shared->queue, shared->queue, static_cast<Tag*>(call));
   }
 
   void Complete(bool good) override {
@@ -200,6 +255,11 @@ class UnaryCall final : public Tag, public Responder::Target {
     auto caller = Authenticate(*shared_, bound_->access, context_);
     if (!caller) return Answer(nullptr, &caller.error());
     trace_ = caller->trace;
+    if (auto late = TooLate(*caller, context_)) return Answer(nullptr, &*late);
+    if (!Parse(&bytes_, request_)) {
+      Error unreadable = Unreadable(*request_);
+      return Answer(nullptr, &unreadable);
+    }
     bound_->method.unary(*caller, *request_, Responder(this));
   }
 
@@ -210,7 +270,9 @@ class UnaryCall final : public Tag, public Responder::Target {
       delete this;
       return;
     }
-    shared->Handled(*bound_, error == nullptr ? 0 : static_cast<int>(error->code), begun_, trace_);
+    std::string_view need = bound_->observed.empty() ? std::string_view() : NeedOf(*request_, bound_->request_name);
+    if (need.empty() && response != nullptr) need = NeedOf(*response, bound_->response_name);
+    shared->Handled(*bound_, error == nullptr ? 0 : static_cast<int>(error->code), begun_, trace_, need);
     answered_ = true;
     if (error == nullptr) {
       responder_.Finish(*response, grpc::Status::OK, static_cast<Tag*>(this));
@@ -227,6 +289,7 @@ class UnaryCall final : public Tag, public Responder::Target {
   std::shared_ptr<const Bound> bound_;
   grpc::ServerContext context_;
   google::protobuf::Arena arena_;
+  grpc::ByteBuffer bytes_;
   Message* request_;
   grpc::ServerAsyncResponseWriter<Message> responder_;
   std::chrono::steady_clock::time_point begun_;
@@ -284,6 +347,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
   void OnReady(std::function<void()> ready) override { Keep(on_ready_, std::move(ready)); }
   void OnHalfClose(std::function<void()> half_close) override { Keep(on_half_close_, std::move(half_close)); }
   void OnMessage(std::function<void(const Message&)> message) override { Keep(on_message_, std::move(message)); }
+  void OnUnreadable(std::function<void(const Message&, const Error&)> unreadable) override { Keep(on_unreadable_, std::move(unreadable)); }
   void OnCancel(std::function<void()> cancel) override {
     if (Keep(on_cancel_, cancel)) return;
     cancel();
@@ -299,10 +363,35 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     LetGo();
   }
 
+  // Ends the stream if its credential has been revoked, changed or has expired since.
+  void CheckCredential() {
+    std::optional<Error> gone;
+    {
+      std::lock_guard lock(mutex_);
+      if (!may_read_ || over_ || end_ || bound_->access.open()) return;
+      auto credential = shared_->credentials->Find(Metadata(wire_->context, "authorization"), shared_->clock->WallUs());
+      if (!credential) {
+        gone = credential.error();
+      } else if (credential->client != caller_.client || credential->actor.SerializeAsString() != caller_.actor.SerializeAsString()) {
+        gone = Error{Code::kUnauthenticated,
+                     "CREDENTIAL_CHANGED",
+                     "This credential has been changed; open the stream again.",
+                     "凭证已变更，请重新连接。",
+                     {},
+                     {},
+                     std::nullopt};
+      }
+      if (!gone) return;
+      waiting_.clear();
+    }
+    Finish(std::move(gone));
+    LetGo();
+  }
+
  private:
   struct Wire {
     grpc::ServerContext context;
-    grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, Message> stream{&context};
+    grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream{&context};
   };
   struct Step final : Tag {
     Step(StreamCall& owner, void (StreamCall::*step)(bool)) : call(owner), run(step) {}
@@ -342,12 +431,13 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
       stopping = shared_->draining;
       shared_->streams.insert(self);
     }
-    counted_ = true;
-    int streams = ++shared_->streams_in_flight;
+    counter_ = bound_->access.open() ? &shared_->open_streams_in_flight : &shared_->streams_in_flight;
+    int streams = ++*counter_;
     if (stopping) return EndForStop();
-    if (streams > shared_->options.max_streams) return Finish(Busy("streams"));
+    if (streams > (bound_->access.open() ? shared_->options.max_open_streams : shared_->options.max_streams)) return Finish(Busy("streams"));
     auto caller = Authenticate(*shared_, bound_->access, wire_->context);
     if (!caller) return Finish(caller.error());
+    if (auto late = TooLate(*caller, wire_->context)) return Finish(std::move(late));
     caller_ = std::move(*caller);
     if (bound_->method.conversation) bound_->method.conversation(caller_, self);
     std::lock_guard lock(mutex_);
@@ -359,7 +449,18 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     auto self = shared_from_this();
     const bool conversation = static_cast<bool>(bound_->method.conversation);
     std::function<void(const Message&)> on_message;
+    std::function<void(const Message&, const Error&)> on_unreadable;
     std::function<void()> on_half_close;
+    std::optional<Error> unreadable;
+    if (good) {
+      ++read_;
+      shared_->Received(*bound_);
+      if (!Parse(&bytes_, request_.get())) {
+        unreadable = Unreadable(*request_);
+        if (conversation) unreadable->metadata.emplace_back("message", std::to_string(read_));
+      }
+      if (conversation) CheckCredential();
+    }
     bool over = false;
     {
       std::lock_guard lock(mutex_);
@@ -367,17 +468,24 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
       if (!good) {
         half_closed_ = true;
         on_half_close = TakeHalfClose();
-      } else if (on_message_) {
+      } else if (unreadable && on_unreadable_) {
+        ++unanswered_;
+        on_unreadable = on_unreadable_;
+      } else if (!unreadable && on_message_) {
         ++unanswered_;
         on_message = on_message_;
       }
     }
     if (!over) {
-      if (!conversation) {
+      if (on_unreadable) {
+        on_unreadable(*request_, *unreadable);
+      } else if (unreadable) {
+        Finish(std::move(unreadable));
+      } else if (!conversation) {
         if (good) {
           bound_->method.server_stream(caller_, *request_, self);
         } else {
-          Finish(Error{Code::kInvalidArgument, "REQUEST_MISSING", "The request did not come or could not be read.", {}, {}, {}, std::nullopt});
+          Finish(Error{Code::kInvalidArgument, "REQUEST_MISSING", "The request did not come.", {}, {}, {}, std::nullopt});
         }
       } else if (on_message) {
         on_message(*request_);
@@ -398,6 +506,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     {
       std::lock_guard lock(mutex_);
       writing_ = false;
+      if (good) shared_->Sent(*bound_);
       if (!good) waiting_.clear();
       if (refused_ && waiting_.size() <= static_cast<size_t>(shared_->options.max_waiting_writes) / 2) {
         refused_ = false;
@@ -433,7 +542,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
       std::lock_guard lock(shared_->streams_mutex);
       shared_->streams.erase(self);
     }
-    if (counted_) --shared_->streams_in_flight;
+    if (counter_ != nullptr) --*counter_;
     shared_->Handled(*bound_, code, begun_, caller_.trace);
     LetGo();
     std::lock_guard lock(mutex_);
@@ -445,6 +554,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
   void LetGo() {
     std::function<void()> cancel, ready, half_close;
     std::function<void(const Message&)> message;
+    std::function<void(const Message&, const Error&)> unreadable;
     {
       std::lock_guard lock(mutex_);
       if (std::exchange(let_go_, true)) return;
@@ -452,6 +562,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
       ready = std::exchange(on_ready_, nullptr);
       half_close = std::exchange(on_half_close_, nullptr);
       message = std::exchange(on_message_, nullptr);
+      unreadable = std::exchange(on_unreadable_, nullptr);
     }
     if (cancel) cancel();
   }
@@ -464,7 +575,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     const size_t unanswered = static_cast<size_t>(unanswered_) + waiting_.size();
     if (may_read_ && !reading_ && !half_closed_ && !end_ && unanswered < static_cast<size_t>(shared_->options.max_unanswered)) {
       reading_ = true;
-      wire_->stream.Read(request_.get(), static_cast<Tag*>(&has_read_));
+      wire_->stream.Read(&bytes_, static_cast<Tag*>(&has_read_));
     }
     if (writing_) return;
     if (!waiting_.empty()) {
@@ -496,10 +607,12 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
   Step has_finished_{*this, &StreamCall::HasFinished};
   Step done_{*this, &StreamCall::IsDone};
   std::unique_ptr<Wire> wire_;
+  grpc::ByteBuffer bytes_;
   std::unique_ptr<Message> request_;
   Caller caller_;
   std::chrono::steady_clock::time_point begun_;
-  bool counted_ = false;
+  std::atomic<int>* counter_ = nullptr;
+  int64_t read_ = 0;
 
   mutable std::mutex mutex_;
   std::shared_ptr<StreamCall> self_;  // while gRPC may still call
@@ -511,6 +624,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
   bool finish_sent_ = false, finishing_ = false, over_ = false, let_go_ = false, done_came_ = false;
   std::function<void()> on_ready_, on_cancel_, on_half_close_;
   std::function<void(const Message&)> on_message_;
+  std::function<void(const Message&, const Error&)> on_unreadable_;
 };
 
 Expected<std::string> ReadFile(const std::string& path) {
@@ -600,11 +714,21 @@ class Server : public RpcServer {
   ~Server() override { Stop(); }
 
   int port() const override { return port_; }
-  void SetServing(bool serving) override { health_->SetServing(serving); }
+  void SetServing(const std::string& service, bool serving) override { health_->SetServing(service, serving); }
+  void SayStopping() override { health_->Stop(); }
+
+  void CheckCredentials() override {
+    std::set<std::shared_ptr<StreamCall>> streams;
+    {
+      std::lock_guard lock(shared_->streams_mutex);
+      streams = shared_->streams;
+    }
+    for (const auto& stream : streams) stream->CheckCredential();
+  }
 
   void Stop() override {
     if (!server_) return;
-    health_->SetServing(false);
+    health_->Stop();
     std::set<std::shared_ptr<StreamCall>> streams;
     {
       std::lock_guard lock(shared_->streams_mutex);
@@ -640,13 +764,19 @@ class Server : public RpcServer {
     std::vector<std::string> names;
     for (const auto* service : services) names.push_back(service->full_name());
     Router complete = router;
-    health_ = std::make_unique<Health>(std::set<std::string>(names.begin(), names.end()));
+    health_ = std::make_unique<Health>(names);
     health_->Bind(complete);
     BindReflection(complete, names);
 
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(options.max_message_bytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadataBytes);
+    // A peer that has gone without a word is noticed, and a client may ask as often as ours does.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeOutMs);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as it takes
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kOftenestPingMs);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
     builder.AddListeningPort(options.listen, *tls, &port_);
     std::string wrong;
@@ -713,6 +843,8 @@ class Server : public RpcServer {
       bound->index = static_cast<int>(each.bound.size());
       bound->unary = IsUnary(method);
       bound->access = *access;
+      bound->request_name = NameField(method->input_type());
+      bound->response_name = NameField(method->output_type());
       bound->method = found == router.methods().end() ? Unimplemented(method) : found->second;
       if (found != router.methods().end()) {
         if (std::string mismatch = Mismatch(method, bound->method); !mismatch.empty()) wrong += " " + name + mismatch;

@@ -38,7 +38,7 @@ class Responder {
   Responder& operator=(Responder&&) = delete;
   ~Responder() {
     if (target_ == nullptr) return;
-    Send(Error{Code::kInternal, "HANDLER_GAVE_UP", "The call ended without an answer; send it again.", {}, {}, {}, std::nullopt});
+    Send(Error{Code::kInternal, "HANDLER_GAVE_UP", "The call ended without an answer; send it again.", "处理未完成，请重新提交。", {}, {}, std::nullopt});
   }
   void Send(const google::protobuf::Message& response) { std::exchange(target_, nullptr)->Answer(&response, nullptr); }
   void Send(const Error& error) { std::exchange(target_, nullptr)->Answer(nullptr, &error); }
@@ -130,8 +130,11 @@ class RpcObserver {
   // server_stream or bidi_stream.
   virtual int Register(const std::string& service, const std::string& method, const std::string& type) = 0;
   virtual void Started(int method) = 0;
-  // `code` as in google.rpc.Code, 1 if the caller cancelled.
-  virtual void Handled(int method, int code, int64_t duration_us, const std::string& trace) = 0;
+  // One message of a stream.
+  virtual void Received(int /*method*/) {}
+  virtual void Sent(int /*method*/) {}
+  // `code` as in google.rpc.Code, 1 if the caller cancelled. `need`: the name of the need that a unary call was about, if one is known.
+  virtual void Handled(int method, int code, int64_t duration_us, const std::string& trace, std::string_view need) = 0;
 };
 
 class RpcServer {
@@ -147,6 +150,7 @@ class RpcServer {
     int max_message_bytes = 4 << 20;
     int max_in_flight = 4096;               // unary calls; more are RESOURCE_EXHAUSTED at once
     int max_streams = 1024;                 // streams, the same
+    int max_open_streams = 64;              // streams of methods that anybody may call, apart from the others
     int max_streams_per_connection = 8192;  // concurrent RPCs of any kind; HTTP/2 holds back the rest
     int max_waiting_writes = 256;           // messages of one stream that wait for a slow reader
     int max_unanswered = 64;                // requests of one conversation
@@ -163,8 +167,13 @@ class RpcServer {
   static Expected<void> CheckTls(const Tls& tls);
   virtual ~RpcServer() = default;  // stops if Stop was not called
   virtual int port() const = 0;
-  // What health says of all services; true from the start.
-  virtual void SetServing(bool serving) = 0;
+  // What health says of one service, or of the server as a whole (""); true from the start.
+  virtual void SetServing(const std::string& service, bool serving) = 0;
+  // Health says NOT_SERVING of all from here on, whatever SetServing says later.
+  virtual void SayStopping() = 0;
+  // Ends each stream whose credential does not count any more; to be called when credentials were replaced, and now and then
+  // for those that expire.
+  virtual void CheckCredentials() = 0;
   // Health says NOT_SERVING, streams end with UNAVAILABLE, calls drain for at most `drain_us`, then are cancelled. An
   // answer that comes later goes nowhere and does no harm.
   virtual void Stop() = 0;

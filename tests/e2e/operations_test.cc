@@ -4,6 +4,7 @@
 
 #include "e2e/process.h"
 #include "grpc/health/v1/health.pb.h"
+#include "sealing/digest.h"
 
 namespace gridloop::e2e {
 namespace {
@@ -255,6 +256,71 @@ TEST_F(Operations, WhileItLingersItSaysNotReadyAndStillServesUntilASecondSignal)
   EXPECT_EQ(gridloop.process().Wait(), -SIGTERM) << gridloop.process().Log();
 }
 
+TEST_F(Operations, IntakeSaysServingWithoutADirectoryAndTheWholeDoesNot) {
+  Gridloop gridloop(data_, beside_.path(), false);
+  ASSERT_FALSE(HasFailure());
+  auto client = gridloop.Connect("");
+  auto status = [&](const std::string& service) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse response;
+    EXPECT_TRUE(client->Call("grpc.health.v1.Health/Check", request, &response));
+    return response.status();
+  };
+  EXPECT_EQ(status("gridloop.v1.IntakeService"), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(status("gridloop.v1.RoutingService"), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(status(""), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(gridloop.Http("/readyz").status, 503);
+  client.reset();
+  gridloop.Stop();
+}
+
+TEST_F(Operations, AStreamEndsWithinSecondsWhenItsTokenIsRevoked) {
+  std::string app = MakeToken(data_, "city-app", "app-1", v1::ROLE_REPORTER_APP);
+  Gridloop gridloop(data_, beside_.path());
+  ASSERT_FALSE(HasFailure());
+  auto client = gridloop.Connect(app);
+  ASSERT_TRUE(Submit(*client, Report("watched")));
+  v1::WatchNeedsResponse change;
+  bool revoked = false;
+  auto watched = client->ReadStream(
+      "gridloop.v1.IntakeService/WatchNeeds", v1::WatchNeedsRequest(), &change,
+      [&] {
+        if (!std::exchange(revoked, true)) {
+          EXPECT_TRUE(RevokeToken(data_ / "tokens.tsv", Hex(Sha256(app))));
+        }
+        return true;
+      },
+      std::chrono::milliseconds(kPatienceMs));
+  ASSERT_FALSE(watched);
+  EXPECT_EQ(watched.error().reason, "CREDENTIAL_UNKNOWN") << watched.error().message;
+  client.reset();
+  gridloop.Stop();
+}
+
+TEST_F(Operations, AReaderOfTheLogThatHangsDoesNotKeepTheProcessAlive) {
+  int log[2];
+  ASSERT_EQ(::pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
+  // The child's end blocks, ours does not: another open file of the same pipe.
+  int child_end = ::open(("/proc/self/fd/" + std::to_string(log[1])).c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(child_end, 0);
+  Gridloop gridloop(data_, beside_.path(), true, {"--shutdown-drain", "0s", "--shutdown-limit", "1s"},
+                    "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(child_end));
+  ASSERT_FALSE(HasFailure());
+  const std::string filling(4096, 'x');
+  while (::write(log[1], filling.data(), filling.size()) > 0) {
+  }
+  gridloop.process().Signal(SIGTERM);
+  EXPECT_EQ(gridloop.process().Wait(), 1) << "a supervisor starts it anew";
+  for (int each : {log[0], log[1], child_end}) ::close(each);
+}
+
+TEST_F(Operations, TheVersionIsSaid) {
+  auto version = Run({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_TRUE(version.said.starts_with("gridloop 0.")) << version.said;
+}
+
 TEST_F(Operations, CheckConfigNamesEachProblemWithItsLine) {
   const std::string data = "data_directory: " + data_.string() + "\n";
   auto bad = RunWithFile(data +
@@ -275,6 +341,19 @@ TEST_F(Operations, CheckConfigNamesEachProblemWithItsLine) {
   auto nowhere = RunWithFile("log:\n  level: info\n");
   EXPECT_EQ(nowhere.code, 2);
   EXPECT_NE(nowhere.said.find("data_directory is required"), std::string::npos) << nowhere.said;
+
+  auto clock = RunWithFile("data_directory: data\nclock: simulated:yesterday\n");
+  EXPECT_EQ(clock.code, 2);
+  EXPECT_NE(clock.said.find("A time reads 2026-03-02T09:00+08:00"), std::string::npos) << clock.said;
+  EXPECT_NE(RunWithFile("data_directory: data\nclock: sundial\n").said.find("clock must be system or simulated:TIME"), std::string::npos);
+  auto folder = RunWithFile("data_directory: data\ndirectory_folder: " + (beside_.path() / "no-folder").string() + "\n");
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_NE(folder.said.find("no-folder is no folder that can be read"), std::string::npos) << folder.said;
+  ::setenv("GRIDLOOP_GRPC_LISTN", "127.0.0.1:0", 1);
+  auto environment = RunWithFile("data_directory: data\n");
+  ::unsetenv("GRIDLOOP_GRPC_LISTN");
+  EXPECT_EQ(environment.code, 2);
+  EXPECT_NE(environment.said.find("GRIDLOOP_GRPC_LISTN: is not known; did you mean GRIDLOOP_GRPC_LISTEN?"), std::string::npos) << environment.said;
 
   auto good = RunWithFile(data + "log:\n  level: debug\n");
   EXPECT_EQ(good.code, 0) << good.said;

@@ -19,6 +19,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/system/system_clock.h"
@@ -62,7 +63,13 @@ class Process {
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    EXPECT_EQ(::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ), 0) << arguments[0];
+    std::vector<char*> environment;
+    for (char** each = environ; *each != nullptr; ++each) {
+      std::string_view variable(*each);
+      if (!variable.starts_with("GRIDLOOP_E2E_") && !variable.starts_with("GRIDLOOP_UPDATE_")) environment.push_back(*each);  // the tests' own
+    }
+    environment.push_back(nullptr);
+    EXPECT_EQ(::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environment.data()), 0) << arguments[0];
     posix_spawn_file_actions_destroy(&actions);
     ended_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
   }
@@ -110,8 +117,9 @@ class Process {
 // gridloop on a data directory; `log` and the ports file lie beside the data, so that a full disk does not silence them.
 class Gridloop {
  public:
-  // `more` comes last, so it may say otherwise than the settings here.
-  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true, const std::vector<std::string>& more = {})
+  // `more` comes last, so it may say otherwise than the settings here. `log`: where standard error goes, if elsewhere.
+  Gridloop(const std::filesystem::path& data, const std::filesystem::path& beside, bool with_directory = true, const std::vector<std::string>& more = {},
+           const std::filesystem::path& log = {})
       : ports_(beside / (data.filename().string() + ".ports")) {
     std::filesystem::remove(ports_);
     int watch = ::inotify_init1(IN_CLOEXEC);
@@ -120,7 +128,7 @@ class Gridloop {
                                           "--admin-listen", "127.0.0.1:0", "--ports-file", ports_};
     if (with_directory) arguments.insert(arguments.end(), {"--directory", kSampleCity});
     arguments.insert(arguments.end(), more.begin(), more.end());
-    process_ = std::make_unique<Process>(std::move(arguments), beside / (data.filename().string() + ".log"));
+    process_ = std::make_unique<Process>(std::move(arguments), log.empty() ? beside / (data.filename().string() + ".log") : log);
     auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
     while (!std::filesystem::exists(ports_) && process_->Runs() && std::chrono::steady_clock::now() < until) {
       pollfd polls[] = {{watch, POLLIN, 0}, {process_->ended(), POLLIN, 0}};

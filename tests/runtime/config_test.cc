@@ -75,6 +75,20 @@ shutdown:
   EXPECT_EQ(config.error().fields.size(), 12U) << all;
 }
 
+TEST_F(ConfigFile, ANameInTheEnvironmentThatIsNoSettingIsAMistake) {
+  Config::Sources sources;
+  for (const char* name : {"GRIDLOOP_GRPC_LISTN", "GRIDLOOP_GRPC_LISTEN", "GRIDLOOP_TOKEN", "GRIDLOOP_ADDRESS", "GRIDLOOP_SERVICE_HOST",
+                           "GRIDLOOP_SERVICE_PORT_GRPC", "GRIDLOOP_PORT", "GRIDLOOP_INTAKE_PORT_7400_TCP_ADDR", "PATH"}) {
+    if (!IsForeignName(name)) sources.environment_names.emplace_back(name);
+  }
+  auto config = Config::Load(Settings(), sources);
+  ASSERT_FALSE(config);
+  ASSERT_EQ(config.error().fields.size(), 1U);
+  EXPECT_EQ(config.error().fields[0].field, "GRIDLOOP_GRPC_LISTN");
+  EXPECT_EQ(config.error().fields[0].description, "is not known; did you mean GRIDLOOP_GRPC_LISTEN?");
+  for (const auto& setting : Settings()) EXPECT_FALSE(IsForeignName(EnvironmentName(setting.key))) << setting.key;
+}
+
 TEST_F(ConfigFile, WhatIsNoYamlSaysWhere) {
   auto config = Config::Load(Settings(), File("grpc:\n  listen: \"unclosed\n"));
   ASSERT_FALSE(config);

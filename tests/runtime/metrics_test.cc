@@ -13,11 +13,16 @@ TEST(Metrics, AreInPrometheusTextFormWithHelpAndTypeAndBoundedLabels) {
   Metrics metrics;
   int method = metrics.Register("gridloop.v1.IntakeService", "SubmitNeed", "unary");
   metrics.Started(method);
-  metrics.Handled(method, 0, 1500, "");
+  metrics.Handled(method, 0, 1500, "", "");
   metrics.Started(method);
-  metrics.Handled(method, 3, 200, "");
+  metrics.Handled(method, 3, 200, "", "");
   metrics.Started(method);
-  metrics.Handled(method, 999, 200, "");  // no such code
+  metrics.Handled(method, 999, 200, "", "");  // no such code
+  int stream = metrics.Register("gridloop.v1.IntakeService", "SubmitNeeds", "bidi_stream");
+  metrics.Received(stream);
+  metrics.Received(stream);
+  metrics.Sent(stream);
+  metrics.Received(method);  // only streams are counted by message
   metrics.Judged(v1::EVENT_TYPE_SUBMITTED, Void::kNone);
   metrics.Judged(v1::EVENT_TYPE_SUBMITTED, Void::kConflict);
   metrics.OnCollect([](Metrics& each) { each.SetGauge("gridloop_open_needs", "Needs that have not ended.", 3); });
@@ -47,6 +52,11 @@ TEST(Metrics, AreInPrometheusTextFormWithHelpAndTypeAndBoundedLabels) {
   EXPECT_NE(text.find("grpc_server_handling_seconds_count{" + labels + "} 3"), std::string::npos);
   EXPECT_NE(text.find(R"(gridloop_ledger_events_total{type="submitted",verdict="void"} 1)"), std::string::npos);
   EXPECT_NE(text.find("process_resident_memory_bytes"), std::string::npos);
+  EXPECT_NE(text.find("# TYPE process_cpu_seconds_total counter\n"), std::string::npos);
+  const std::string stream_labels = R"(grpc_method="SubmitNeeds",grpc_service="gridloop.v1.IntakeService",grpc_type="bidi_stream")";
+  EXPECT_NE(text.find("grpc_server_msg_received_total{" + stream_labels + "} 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("grpc_server_msg_sent_total{" + stream_labels + "} 1"), std::string::npos);
+  EXPECT_EQ(text.find("grpc_server_msg_received_total{" + labels), std::string::npos);
 }
 
 }  // namespace

@@ -1,15 +1,23 @@
 // A real server on port 0 and a real client: what every RPC gets from the runtime before and around its handler.
+#include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <mutex>
+#include <thread>
 
 #include "adapters/memory/simulated_clock.h"
 #include "adapters/system/system_clock.h"
@@ -184,6 +192,348 @@ TEST_F(Runtime, AnErrorKeepsItsReasonFieldsDelayAndChineseOnTheWire) {
   EXPECT_EQ(result.error().retry_after_us, 1'500'000);
 }
 
+TEST_F(Runtime, AnErrorWithVeryManyFieldsArrivesWithTheFirstOfThemAndHowManyMoreThereAre) {
+  constexpr size_t kFields = 500;
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [](const Caller&, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
+        Error error{Code::kInvalidArgument, "INVALID_FIELDS", "Many fields are wrong.", "多项填写有误。", {}, {}, std::nullopt};
+        for (size_t i = 0; i < kFields; ++i) error.fields.push_back({"report.categories[" + std::to_string(i) + "]", "is in no directory; see ListCategories"});
+        error.fields[3].description = std::string(20'000, 'x');
+        reply(std::unexpected(error));
+      });
+  Serve();
+  v1::IntakeServiceGetNeedResponse response;
+  auto result = Client(app_token_)->Call(kGet, v1::IntakeServiceGetNeedRequest(), &response);
+  ASSERT_EQ(ReasonOf(result), "INVALID_FIELDS") << result.error().message;
+  EXPECT_NE(result.error().message_zh, "");
+  const auto& fields = result.error().fields;
+  ASSERT_GT(fields.size(), 20U);
+  EXPECT_EQ(fields[0].field, "report.categories[0]");
+  EXPECT_EQ(fields.back().description, "and " + std::to_string(kFields - (fields.size() - 1)) + " more; correct these first");
+}
+
+TEST_F(Runtime, WhatIsNoUtf8IsRefusedWithAReasonInEveryKindOfCall) {
+  std::atomic<int> handled = 0;
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, auto reply) {
+    ++handled;
+    reply(v1::SubmitNeedResponse());
+  });
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [&](const Caller&, const v1::WatchNeedsRequest&, auto sink) {
+    ++handled;
+    sink->Finish();
+  });
+  router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [](const Caller&, auto conversation) {
+    conversation->OnMessage([conversation](const v1::SubmitNeedsRequest&) { conversation->Write(v1::SubmitNeedsResponse()); });
+    conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  });
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedRequest request;
+  request.mutable_report()->set_summary("\xC9\xE7\xB9\xA4");
+  v1::SubmitNeedResponse response;
+  auto unary = client->Call(kSubmit, request, &response);
+  ASSERT_EQ(ReasonOf(unary), "REQUEST_UNREADABLE") << unary.error().message;
+  EXPECT_EQ(unary.error().code, Code::kInvalidArgument);
+  EXPECT_NE(unary.error().message.find("UTF-8"), std::string::npos);
+  EXPECT_NE(unary.error().message_zh, "");
+  v1::WatchNeedsRequest watch;
+  watch.set_resume_token("\xFF");
+  v1::WatchNeedsResponse change;
+  EXPECT_EQ(ReasonOf(client->ReadStream(kWatch, watch, &change, [] { return true; })), "REQUEST_UNREADABLE");
+  EXPECT_EQ(handled, 0);
+  // A conversation whose handler has no answer for it ends, and says at which message.
+  auto conversation = client->Converse(kSubmits, std::chrono::seconds(30));
+  v1::SubmitNeedsRequest item;
+  v1::SubmitNeedsResponse answer;
+  ASSERT_TRUE(conversation->Write(item));
+  ASSERT_TRUE(conversation->Read(&answer));
+  *item.mutable_item() = request;
+  ASSERT_TRUE(conversation->Write(item));
+  EXPECT_FALSE(conversation->Read(&answer));
+  auto ended = conversation->Finish();
+  ASSERT_EQ(ReasonOf(ended), "REQUEST_UNREADABLE");
+  ASSERT_EQ(ended.error().metadata.size(), 1U);
+  EXPECT_EQ(ended.error().metadata[0], std::pair(std::string("message"), std::string("2")));
+}
+
+TEST_F(Runtime, AMessageThatIsTooLargeDoesNotEndAConversationAsIfAllWereWell) {
+  router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [](const Caller&, auto conversation) {
+    conversation->OnMessage([conversation](const v1::SubmitNeedsRequest&) { conversation->Write(v1::SubmitNeedsResponse()); });
+    conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  });
+  Serve();
+  auto client = Client(app_token_);
+  auto conversation = client->Converse(kSubmits, std::chrono::seconds(30));
+  v1::SubmitNeedsRequest item;
+  v1::SubmitNeedsResponse answer;
+  ASSERT_TRUE(conversation->Write(item));
+  ASSERT_TRUE(conversation->Read(&answer));
+  item.mutable_item()->set_request_id(std::string(1 << 20, 'x'));
+  conversation->Write(item);
+  EXPECT_FALSE(conversation->Read(&answer));
+  auto ended = conversation->Finish();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::kResourceExhausted) << ended.error().message;
+}
+
+TEST_F(Runtime, WatchesThatAnybodyMayOpenTakeNoRoomFromOthers) {
+  options_.max_streams = 1;
+  options_.max_open_streams = 1;
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [](const Caller&, const v1::WatchNeedsRequest&, auto sink) {
+    sink->Write(v1::WatchNeedsResponse());
+    sink->Finish();
+  });
+  Serve();
+  auto anybody = Client("");
+  Gate watching, enough;
+  auto first = std::async(std::launch::async, [&] {
+    HealthCheckResponse response;
+    return anybody->ReadStream(
+        "grpc.health.v1.Health/Watch", HealthCheckRequest(), &response,
+        [&] {
+          watching.Open();
+          enough.Wait();
+          return false;
+        },
+        std::chrono::seconds(60));
+  });
+  ASSERT_TRUE(watching.Wait());
+  HealthCheckResponse response;
+  EXPECT_EQ(ReasonOf(anybody->ReadStream("grpc.health.v1.Health/Watch", HealthCheckRequest(), &response, [] { return false; })), "TOO_MANY_CALLS");
+  v1::WatchNeedsResponse change;
+  EXPECT_EQ(ReasonOf(Client(app_token_)->ReadStream(kWatch, v1::WatchNeedsRequest(), &change, [] { return true; })), "OK");
+  enough.Open();
+  EXPECT_TRUE(first.get());
+}
+
+TEST_F(Runtime, AStreamEndsWhenItsCredentialIsRevokedOrExpires) {
+  std::string short_token = Token(v1::ROLE_REPORTER_APP, kNowUs / 1'000'000 + 60);
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [](const Caller&, const v1::WatchNeedsRequest&, auto sink) {
+    sink->OnCancel([sink] {});  // keeps it open
+    sink->Write(v1::WatchNeedsResponse());
+  });
+  router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [](const Caller&, auto conversation) {
+    conversation->OnMessage([conversation](const v1::SubmitNeedsRequest&) { conversation->Write(v1::SubmitNeedsResponse()); });
+    conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  });
+  Serve();
+  auto watch = [&](const std::string& token, Gate& open) {
+    return std::async(std::launch::async, [this, token, &open] {
+      v1::WatchNeedsResponse change;
+      return Client(token)->ReadStream(
+          kWatch, v1::WatchNeedsRequest(), &change,
+          [&] {
+            open.Open();
+            return true;
+          },
+          std::chrono::seconds(60));
+    });
+  };
+  Gate lasting_open, short_open;
+  auto lasting = watch(app_token_, lasting_open);
+  auto brief = watch(short_token, short_open);
+  auto client = Client(app_token_);
+  auto conversation = client->Converse(kSubmits, std::chrono::seconds(60));
+  v1::SubmitNeedsRequest item;
+  v1::SubmitNeedsResponse answer;
+  ASSERT_TRUE(conversation->Write(item));
+  ASSERT_TRUE(conversation->Read(&answer));
+  ASSERT_TRUE(lasting_open.Wait());
+  ASSERT_TRUE(short_open.Wait());
+  clock_.AdvanceTo(kNowUs + 61'000'000);
+  server_->CheckCredentials();
+  EXPECT_EQ(ReasonOf(brief.get()), "CREDENTIAL_EXPIRED");
+  ASSERT_TRUE(conversation->Write(item));
+  ASSERT_TRUE(conversation->Read(&answer)) << "the others go on";
+
+  std::ofstream(directory_ / "none");
+  std::filesystem::permissions(directory_ / "none", std::filesystem::perms::owner_all);
+  credentials_.Replace(*Credentials::Load(directory_ / "none"));
+  conversation->Write(item);
+  EXPECT_FALSE(conversation->Read(&answer)) << "no message is taken on a credential that is gone";
+  EXPECT_EQ(ReasonOf(conversation->Finish()), "CREDENTIAL_UNKNOWN");
+  server_->CheckCredentials();
+  EXPECT_EQ(ReasonOf(lasting.get()), "CREDENTIAL_UNKNOWN");
+}
+
+TEST_F(Runtime, NothingIsBegunForACallWhoseDeadlineHasPassed) {
+  Gate blocking, release;
+  std::atomic<int> begun = 0;
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(kGet,
+                                                                                   [&](const Caller&, const v1::IntakeServiceGetNeedRequest&, auto reply) {
+                                                                                     blocking.Open();
+                                                                                     release.Wait();  // what no handler may do: the poller stands still
+                                                                                     reply(v1::IntakeServiceGetNeedResponse());
+                                                                                   });
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, auto reply) {
+    ++begun;
+    reply(v1::SubmitNeedResponse());
+  });
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedResponse submitted;
+  ASSERT_TRUE(client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted));
+  v1::IntakeServiceGetNeedRequest get;
+  v1::IntakeServiceGetNeedResponse got;
+  std::promise<Expected<void>> answered;
+  client->CallAsync(kGet, get, &got, std::chrono::seconds(30), [&](Expected<void> result) { answered.set_value(std::move(result)); });
+  ASSERT_TRUE(blocking.Wait());
+  auto late = client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted, std::chrono::milliseconds(100));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
+  release.Open();
+  EXPECT_TRUE(answered.get_future().get());
+  EXPECT_TRUE(client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted));  // the poller has passed the late one
+  EXPECT_EQ(begun, 2);
+}
+
+// Forwards bytes both ways between one client and the server until it is frozen; the connections stay open.
+class FreezingProxy {
+ public:
+  explicit FreezingProxy(int server_port) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    address.sin_port = htons(static_cast<uint16_t>(server_port));
+    EXPECT_EQ(::pipe2(wake_, O_CLOEXEC), 0);
+    thread_ = std::thread([this, address] { Run(address); });
+  }
+  ~FreezingProxy() {
+    Freeze();
+    for (int each : {listener_, client_, server_, wake_[0], wake_[1]}) ::close(each);
+  }
+  int port() const { return port_; }
+  void Freeze() {
+    if (!thread_.joinable()) return;
+    EXPECT_EQ(::write(wake_[1], "x", 1), 1);
+    thread_.join();
+  }
+
+ private:
+  void Run(sockaddr_in address) {
+    pollfd first[] = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+    ::poll(first, 2, -1);
+    if (first[1].revents != 0) return;
+    client_ = ::accept(listener_, nullptr, nullptr);
+    server_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(server_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    std::array<char, 64 << 10> bytes;
+    while (true) {
+      pollfd polls[] = {{client_, POLLIN, 0}, {server_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
+      ::poll(polls, 3, -1);
+      if (polls[2].revents != 0) return;
+      for (auto [from, to] : {std::pair{0, server_}, {1, client_}}) {
+        if (polls[from].revents == 0) continue;
+        ssize_t read = ::read(polls[from].fd, bytes.data(), bytes.size());
+        if (read <= 0 || ::write(to, bytes.data(), static_cast<size_t>(read)) != read) return;
+      }
+    }
+  }
+  int listener_ = -1, client_ = -1, server_ = -1, port_ = 0;
+  int wake_[2] = {-1, -1};
+  std::thread thread_;
+};
+
+TEST_F(Runtime, AWatchNoticesThatNobodyIsThereAnyMore) {
+  router_.ServerStream<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(kWatch, [](const Caller&, const v1::WatchNeedsRequest&, auto sink) {
+    sink->OnCancel([sink] {});
+    sink->Write(v1::WatchNeedsResponse());
+  });
+  Serve();
+  FreezingProxy proxy(server_->port());
+  RpcClient::Options options;
+  options.address = "127.0.0.1:" + std::to_string(proxy.port());
+  options.token = app_token_;
+  options.keepalive = std::chrono::milliseconds(500);
+  options.keepalive_time_out = std::chrono::milliseconds(200);
+  auto client = RpcClient::Connect(options);
+  ASSERT_TRUE(client);
+  v1::WatchNeedsResponse change;
+  auto watched = (*client)->ReadStream(
+      kWatch, v1::WatchNeedsRequest(), &change,
+      [&] {
+        proxy.Freeze();
+        return true;
+      },
+      std::chrono::seconds(30));
+  ASSERT_FALSE(watched);
+  EXPECT_EQ(watched.error().code, Code::kUnavailable) << watched.error().message;
+}
+
+// What an observer heard.
+class Heard : public RpcObserver {
+ public:
+  int Register(const std::string& service, const std::string& method, const std::string&) override {
+    names_.push_back(service + "/" + method);
+    return static_cast<int>(names_.size()) - 1;
+  }
+  void Started(int) override {}
+  void Received(int method) override { Count(method, " received"); }
+  void Sent(int method) override { Count(method, " sent"); }
+  void Handled(int method, int, int64_t, const std::string&, std::string_view need) override {
+    std::lock_guard lock(mutex_);
+    needs[names_[static_cast<size_t>(method)]] = need;
+  }
+  std::map<std::string, int> counts;
+  std::map<std::string, std::string> needs;
+
+ private:
+  void Count(int method, const char* what) {
+    std::lock_guard lock(mutex_);
+    ++counts[names_[static_cast<size_t>(method)] + what];
+  }
+  std::vector<std::string> names_;
+  std::mutex mutex_;
+};
+
+TEST_F(Runtime, ObserversHearOfEachMessageOfAStreamAndWhichNeedACallWasAbout) {
+  const std::string need = "needs/jke5k7yoeeudqnib4fsxkvlz3u";
+  Heard heard;
+  options_.observers = {&heard};
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [](const Caller&, const v1::IntakeServiceGetNeedRequest&, auto reply) { reply(v1::IntakeServiceGetNeedResponse()); });
+  router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, auto reply) {
+    v1::SubmitNeedResponse response;
+    response.set_name(need);
+    reply(std::move(response));
+  });
+  router_.BidiStream<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>(kSubmits, [](const Caller&, auto conversation) {
+    conversation->OnMessage([conversation](const v1::SubmitNeedsRequest&) { conversation->Write(v1::SubmitNeedsResponse()); });
+    conversation->OnHalfClose([conversation] { conversation->Finish(); });
+  });
+  Serve();
+  auto client = Client(app_token_);
+  v1::SubmitNeedResponse submitted;
+  ASSERT_TRUE(client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted));
+  EXPECT_EQ(heard.needs[kSubmit], need) << "from the answer";
+  v1::IntakeServiceGetNeedRequest get;
+  v1::IntakeServiceGetNeedResponse got;
+  get.set_name(need);
+  ASSERT_TRUE(client->Call(kGet, get, &got));
+  EXPECT_EQ(heard.needs[kGet], need);
+  get.set_name("somebody's name");
+  ASSERT_TRUE(client->Call(kGet, get, &got));
+  EXPECT_EQ(heard.needs[kGet], "") << "whatever else a caller writes there is heard by nobody";
+  auto conversation = client->Converse(kSubmits, std::chrono::seconds(30));
+  v1::SubmitNeedsResponse answer;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(conversation->Write(v1::SubmitNeedsRequest()));
+    ASSERT_TRUE(conversation->Read(&answer));
+  }
+  conversation->WritesDone();
+  EXPECT_FALSE(conversation->Read(&answer));
+  EXPECT_TRUE(conversation->Finish());
+  server_.reset();
+  EXPECT_EQ(heard.counts[std::string(kSubmits) + " received"], 3);
+  EXPECT_EQ(heard.counts[std::string(kSubmits) + " sent"], 3);
+}
+
 TEST_F(Runtime, HealthIsOpenAndFollowsTheServer) {
   Serve();
   auto client = Client("");
@@ -197,12 +547,26 @@ TEST_F(Runtime, HealthIsOpenAndFollowsTheServer) {
       "grpc.health.v1.Health/Watch", request, &response,
       [&] {
         seen.push_back(response.status());
-        server_->SetServing(false);
+        server_->SetServing("gridloop.v1.IntakeService", false);
         return seen.size() < 2;
       },
       std::chrono::seconds(30));
   EXPECT_EQ(ReasonOf(watched), "OK");
   EXPECT_EQ(seen, (std::vector<int>{HealthCheckResponse::SERVING, HealthCheckResponse::NOT_SERVING}));
+  auto status = [&](const std::string& service) {
+    request.set_service(service);
+    EXPECT_TRUE(client->Call("grpc.health.v1.Health/Check", request, &response));
+    return response.status();
+  };
+  EXPECT_EQ(status(""), HealthCheckResponse::SERVING) << "each is told by itself";
+  EXPECT_EQ(status("gridloop.v1.RoutingService"), HealthCheckResponse::SERVING);
+  server_->SetServing("gridloop.v1.IntakeService", true);
+  EXPECT_EQ(status("gridloop.v1.IntakeService"), HealthCheckResponse::SERVING);
+  server_->SayStopping();
+  server_->SetServing("gridloop.v1.IntakeService", true);  // whoever looked just before the stop
+  server_->SetServing("", true);
+  EXPECT_EQ(status("gridloop.v1.IntakeService"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(status(""), HealthCheckResponse::NOT_SERVING);
   request.set_service("no.such.Service");
   EXPECT_EQ(ReasonOf(client->Call("grpc.health.v1.Health/Check", request, &response)), "SERVICE_UNKNOWN");
 }
@@ -288,7 +652,9 @@ TEST_F(Runtime, AHandlerThatDropsItsReplyAnswersInternal) {
   Serve();
   auto client = Client(app_token_);
   v1::SubmitNeedResponse response;
-  EXPECT_EQ(ReasonOf(client->Call(kSubmit, v1::SubmitNeedRequest(), &response)), "HANDLER_GAVE_UP");
+  auto gave_up = client->Call(kSubmit, v1::SubmitNeedRequest(), &response);
+  EXPECT_EQ(ReasonOf(gave_up), "HANDLER_GAVE_UP");
+  EXPECT_NE(gave_up.error().message_zh, "");
   v1::WatchNeedsResponse change;
   EXPECT_EQ(ReasonOf(client->ReadStream(kWatch, v1::WatchNeedsRequest(), &change, [] { return true; })), "HANDLER_GAVE_UP");
 }

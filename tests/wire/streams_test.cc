@@ -60,6 +60,30 @@ TEST_F(Streams, ABadItemNeverSinksItsNeighboursAndEachGetsItsResult) {
   }
 }
 
+TEST_F(Streams, AnItemThatIsNoUtf8GetsItsResultAndItsNeighboursTheirs) {
+  auto conversation = As(app_token_)->Converse("gridloop.v1.IntakeService/SubmitNeeds", std::chrono::seconds(20));
+  for (int i = 1; i <= 4; ++i) {
+    v1::SubmitNeedsRequest request;
+    *request.mutable_item() = Report("item-" + std::to_string(i));
+    if (i == 2) request.mutable_item()->mutable_report()->set_summary("\xC9\xE7\xB9\xA4");
+    if (i == 3) request.mutable_item()->set_request_id("item-\xFF");
+    ASSERT_TRUE(conversation->Write(request));
+  }
+  conversation->WritesDone();
+  std::map<std::string, v1::SubmitNeedsResponse> results;
+  v1::SubmitNeedsResponse response;
+  while (conversation->Read(&response)) results[response.request_id()] = response;
+  EXPECT_TRUE(conversation->Finish());
+  ASSERT_EQ(results.size(), 4U);
+  for (const char* good : {"item-1", "item-4"}) EXPECT_TRUE(IsNeedName(results[good].response().name())) << good;
+  for (auto [id, number] : {std::pair{"item-2", "2"}, {"", "3"}}) {  // an id that cannot be read is not said
+    Error error = FromRpcStatus(results[id].error());
+    EXPECT_EQ(error.reason, "REQUEST_UNREADABLE");
+    ASSERT_EQ(error.metadata.size(), 1U);
+    EXPECT_EQ(error.metadata[0].second, number);
+  }
+}
+
 TEST_F(Streams, AReportersWatchShowsChangesAndGoesOnWhereItStopped) {
   auto first = Submit(app_token_, Report("w-1"));
   ASSERT_TRUE(first);

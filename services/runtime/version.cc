@@ -1,0 +1,7 @@
+#include "runtime/version.h"
+
+namespace gridloop {
+
+const char* const kVersion = GRIDLOOP_VERSION;
+
+}  // namespace gridloop

@@ -148,7 +148,7 @@ void AddLoops(CLI::App& app, Session& session) {
             if (all.loops_size() == 0) fmt::print("no open loop has {}\n", flags->problem == v1::LOOP_PROBLEM_UNSPECIFIED ? "a problem" : "this problem");
           });
     };
-    return flags->watch ? Repeat(session, flags->every_s, once) : once();
+    return flags->watch ? session.Repeat(flags->every_s, once) : once();
   });
 }
 

@@ -41,7 +41,7 @@ void AddHeld(CLI::App& app, Session& session) {
                                                               if (all.needs_size() == 0) fmt::print("nothing waits for the centre\n");
                                                             });
     };
-    return flags->watch ? Repeat(session, flags->every_s, once) : once();
+    return flags->watch ? session.Repeat(flags->every_s, once) : once();
   });
 }
 
@@ -51,10 +51,13 @@ Expected<void> FillHeld(Session& session, const CommandFlags& flags, Request* re
   if (!request->held().empty()) return {};
   auto need = FindNeed(session, flags.need);
   if (!need) return std::unexpected(need.error());
-  if (need->held().empty())
-    return Fail(Code::kFailedPrecondition, "NOT_HELD", "This need does not wait for the centre; recall takes it back.", "该需求不在中心待处理。");
+  if (need->held().empty()) {
+    return Fail(Code::kFailedPrecondition, "NOT_HELD",
+                "This need does not wait for the centre; recall takes it back. To repeat what was sent before, give its --held too.", "该需求不在中心待处理。");
+  }
   request->set_name(need->name());
   request->set_held(need->held());
+  session.Resolved("--held", need->held());
   return {};
 }
 

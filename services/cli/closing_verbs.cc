@@ -49,11 +49,17 @@ void AddVerify(CLI::App& app, Session& session) {
       auto need = FindNeed(session, command->need);
       if (!need) return session.Report(need.error());
       if (need->closing().empty()) {
-        return session.Report(
-            Error{Code::kFailedPrecondition, "NO_CLOSING", "No closing of this need waits to be verified.", "没有待审核的结案申请。", {}, {}, std::nullopt});
+        return session.Report(Error{Code::kFailedPrecondition,
+                                    "NO_CLOSING",
+                                    "No closing of this need waits to be verified. To repeat what was sent before, give its --closing too.",
+                                    "没有待审核的结案申请。",
+                                    {},
+                                    {},
+                                    std::nullopt});
       }
       request.set_name(need->name());
       request.set_closing(need->closing());
+      session.Resolved("--closing", need->closing());
     }
     return RunCommand<v1::VerifyClosingResponse>(session, "AssignmentService/VerifyClosing", *command, request);
   });

@@ -62,6 +62,22 @@ struct Flags {
   bool watch = false;
 };
 
+// Whether this need still waits for whoever looks into this inbox.
+bool Waits(const v1::Need& need, const std::string& parent) {
+  switch (need.stage()) {
+    case v1::STAGE_SUBMITTED:
+    case v1::STAGE_HELD:
+    case v1::STAGE_DISPATCHED:
+    case v1::STAGE_OFFERED:
+      return true;
+    case v1::STAGE_ACCEPTED:
+    case v1::STAGE_ASSIGNED:
+      return parent.starts_with("workers/");
+    default:
+      return false;
+  }
+}
+
 int Watch(Session& session, const v1::ListInboxResponse& listed, const Flags& flags) {
   // What stood in the list does not ring; what came since does, also between the list and the stream.
   std::map<std::string, std::string> seen;
@@ -75,6 +91,8 @@ int Watch(Session& session, const v1::ListInboxResponse& listed, const Flags& fl
         bool is_known = known != seen.end();
         // The list showed it as it is; a machine that reads JSON gets all from the stream.
         if (!session.json() && (change.removed() ? !is_known && flags.resume.empty() : is_known && known->second == need.etag())) return;
+        // After --resume nobody knows what was there before: what is being worked on has not just come.
+        is_known |= !flags.resume.empty() && !Waits(need, flags.parent);
         std::string event = change.removed() ? "removed" : is_known ? "changed" : "added";
         if (change.removed()) {
           seen.erase(need.name());

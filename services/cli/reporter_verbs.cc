@@ -71,10 +71,10 @@ void AddReports(CLI::App& app, Session& session) {
   };
   auto flags = std::make_shared<Flags>();
   auto* list = app.add_subcommand("reports", "what the app reported, newest first; --watch: each change as it comes");
-  AddText(list, "--reporter", flags->reporter, "only of this reporter, by the reference in the app");
-  list->add_option("--limit", flags->limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str();
-  list->add_flag("--watch", flags->watch, "goes on until it is stopped");
-  list->add_option("--resume", flags->resume, "with --watch: the last resume_token seen");
+  auto* watch = list->add_flag("--watch", flags->watch, "every report of the app, then each change, until it is stopped");
+  AddText(list, "--reporter", flags->reporter, "only of this reporter, by the reference in the app")->excludes(watch);
+  list->add_option("--limit", flags->limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str()->excludes(watch);
+  list->add_option("--resume", flags->resume, "with --watch: the last resume_token seen")->needs(watch);
   OnRun(list, [&session, flags] {
     if (flags->watch) {
       return session.Watch<v1::WatchNeedsRequest, v1::WatchNeedsResponse>(

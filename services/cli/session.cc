@@ -53,10 +53,12 @@ int Session::CallAndShow(const std::string& method, const google::protobuf::Mess
 
 int ExitCodeOf(const Error& error) {
   switch (error.code) {
-    case Code::kUnavailable:
-      return error.reason.empty() || error.reason == "RPC_FAILED" ? kUnreachable : kRefused;
+    case Code::kUnavailable:  // also said by a server that stops or whose disk has failed: it may have been done
     case Code::kDeadlineExceeded:
+    case Code::kUnknown:
       return kUnreachable;
+    case Code::kInternal:
+      return error.reason == "HANDLER_GAVE_UP" ? kUnreachable : kRefused;
     case Code::kUnauthenticated:
     case Code::kPermissionDenied:
       return kNotAllowed;
@@ -72,9 +74,10 @@ int Session::Report(const Error& error) {
   for (const auto& [key, value] : error.metadata) fmt::print(stderr, "  {} = {}\n", key, value);
   if (error.retry_after_us) fmt::print(stderr, "  try again in {} ms\n", *error.retry_after_us / 1000);
   int code = ExitCodeOf(error);
-  if (code == kUnreachable) fmt::print(stderr, "  no answer from {}: is gridloop running there? GRIDLOOP_ADDRESS or --address says where\n", options_.address);
-  if (code == kUnreachable && !made_request_id_.empty()) {
-    fmt::print(stderr, "  whether it was done is not known; to send the same again: --request-id {}\n", made_request_id_);
+  if (code == kUnreachable && error.reason.empty())
+    fmt::print(stderr, "  no answer from {}: is gridloop running there? GRIDLOOP_ADDRESS or --address says where\n", options_.address);
+  if (code == kUnreachable && !request_id_.empty()) {
+    fmt::print(stderr, "  whether it was done is not known; to send the same again: --request-id {}{}\n", request_id_, resolved_);
   }
   if (code == kNotAllowed) fmt::print(stderr, "  GRIDLOOP_TOKEN_FILE or --token-file names the file with the token; gridctl token create makes one\n");
   return code;
@@ -108,9 +111,22 @@ void Session::Note(const std::string& text) const { fmt::print(stderr, "{}\n", t
 void Session::Wait(int seconds) { ::sleep(static_cast<unsigned>(seconds)); }
 
 std::string Session::RequestId(const std::string& given) {
-  if (!given.empty()) return given;
   RandomIds ids;
-  return made_request_id_ = "gridctl-" + Base32(ids.Random(16));
+  return request_id_ = given.empty() ? "gridctl-" + Base32(ids.Random(16)) : given;
+}
+
+int Session::Repeat(int every_s, const std::function<int()>& once) {
+  int wait_s = 0;
+  while (true) {
+    if (terminal() && !json()) fmt::print("\033[H\033[2J");
+    ForgetTime();
+    int code = once();
+    if (code != kGood && code != kUnreachable) return code;
+    std::fflush(stdout);
+    wait_s = code == kGood ? every_s : std::clamp(wait_s * 2, every_s, std::max(every_s, kLongestWaitSeconds));
+    if (code != kGood) Note("again in " + std::to_string(wait_s) + " s");
+    Wait(wait_s);
+  }
 }
 
 int64_t Session::LocalNowSeconds() const { return SystemClock().WallUs() / 1'000'000; }

@@ -55,9 +55,12 @@ class Session {
   void Print(const Table& table) const;
   // The server's time in seconds: a simulated one if there is one (asked once), else this machine's.
   int64_t NowSeconds();
-  int64_t LocalNowSeconds() const;  // this machine's
+  int64_t LocalNowSeconds() const;   // this machine's
+  void ForgetTime() { now_s_ = 0; }  // a verb that goes on asks again each round
   // The one given, or a new one; if the answer never comes, Report says how to send the same again.
   std::string RequestId(const std::string& given);
+  // What was looked up for a command, as the flag that says the same: a retry that looked again might find something else.
+  void Resolved(const std::string& flag, const std::string& value) { resolved_ += " " + flag + " " + value; }
 
   // All pages of a list, up to `limit` entries, into `all`.
   template <class Response, class Request, class Items>
@@ -102,24 +105,27 @@ class Session {
         show(response);
         return true;
       });
-      if (!ended && ExitCodeOf(ended.error()) != kUnreachable && ended.error().code != Code::kResourceExhausted && ended.error().code != Code::kUnavailable) {
-        return Report(ended.error());
-      }
-      wait_s = std::clamp(wait_s * 2, 1, 30);
+      if (!ended && ExitCodeOf(ended.error()) != kUnreachable && ended.error().code != Code::kResourceExhausted) return Report(ended.error());
+      wait_s = std::clamp(wait_s * 2, 1, kLongestWaitSeconds);
       Note((ended ? std::string("the stream ended") : ended.error().message) + "; again in " + std::to_string(wait_s) + " s");
       Wait(wait_s);
     }
   }
 
+  // Calls `once` again every `every_s` seconds; goes on when the server does not answer, ends with any other code than 0. On a
+  // terminal the screen is cleared first.
+  int Repeat(int every_s, const std::function<int()>& once);
+
  private:
   static constexpr int kLargestPage = 200;
+  static constexpr int kLongestWaitSeconds = 30;
   void Note(const std::string& text) const;  // to standard error
   static void Wait(int seconds);
 
   Options& options_;
   std::unique_ptr<RpcClient> client_;
   int64_t now_s_ = 0;
-  std::string made_request_id_;
+  std::string request_id_, resolved_;
 };
 
 std::string ToJson(const google::protobuf::Message& message, bool one_line);

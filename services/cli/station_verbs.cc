@@ -52,10 +52,18 @@ int OnOffer(Session& session, const std::string& method, const CommandFlags& fla
   if (request.offer().empty()) {
     auto need = FindNeed(session, flags.need);
     if (!need) return session.Report(need.error());
-    if (!need->has_offer())
-      return session.Report(Error{Code::kFailedPrecondition, "NO_OFFER", "No offer is open for this need.", "没有待接单。", {}, {}, std::nullopt});
+    if (!need->has_offer()) {
+      return session.Report(Error{Code::kFailedPrecondition,
+                                  "NO_OFFER",
+                                  "No offer is open for this need. To repeat what was sent before, give its --offer too.",
+                                  "没有待接单。",
+                                  {},
+                                  {},
+                                  std::nullopt});
+    }
     request.set_name(need->name());
     request.set_offer(need->offer().id());
+    session.Resolved("--offer", need->offer().id());
   }
   return RunCommand<Response>(session, method, flags, request);
 }
@@ -120,7 +128,11 @@ void AddServe(CLI::App& app, Session& session) {
   AddText(verb, "--content", *flags->request.mutable_content(), "what was done")->required();
   OnRun(verb, [&session, flags, command] {
     for (const auto& worker : flags->workers) flags->request.add_workers(WorkerName(worker));
-    flags->request.mutable_start_time()->set_seconds(flags->start_s != 0 ? flags->start_s : session.NowSeconds());
+    if (flags->start_s == 0) {
+      flags->start_s = session.NowSeconds();
+      session.Resolved("--start", UtcTime(flags->start_s));
+    }
+    flags->request.mutable_start_time()->set_seconds(flags->start_s);
     flags->request.mutable_duration()->set_seconds(flags->minutes * 60);
     return RunCommand<v1::RecordServiceResponse>(session, "AssignmentService/RecordService", *command, flags->request);
   });

@@ -14,6 +14,8 @@
 #include "gridloop/v1/routing_service.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "runtime/credentials.h"
+#include "runtime/log.h"
+#include "sealing/digest.h"
 
 namespace gridloop::cli {
 namespace {
@@ -32,6 +34,17 @@ bool WriteOwnerOnly(const std::string& path, const std::string& text) {
   if (out < 0) return false;
   bool good = ::write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   return ::close(out) == 0 && good;
+}
+
+// These are no messages of the API. Without an expiry there is no expire_time.
+std::string CredentialJson(const std::string& hash, const Credential& credential) {
+  const auto& actor = credential.actor;
+  std::string json = "{";
+  if (!hash.empty()) json += "\"sha256\":" + JsonString(hash) + ",";
+  json += fmt::format("\"client\":{},\"principal\":{},\"role\":{},\"unit\":{},\"worker\":{}", JsonString(credential.client), JsonString(actor.principal()),
+                      JsonString(EnumWord(v1::Role_descriptor(), actor.role())), JsonString(actor.unit()), JsonString(actor.worker()));
+  if (credential.expires_s != 0) json += ",\"expire_time\":" + JsonString(UtcTime(credential.expires_s));
+  return json + "}";
 }
 
 void AddTokens(CLI::App& app, Session& session) {
@@ -67,11 +80,15 @@ void AddTokens(CLI::App& app, Session& session) {
     RandomIds ids;
     auto made = CreateToken(flags->file, credential, ids);
     if (!made) return session.Report(made.error());
-    if (flags->out.empty()) {
-      fmt::print("{}\n", *made);
-    } else if (!WriteOwnerOnly(flags->out, *made + "\n")) {
+    if (!flags->out.empty() && !WriteOwnerOnly(flags->out, *made + "\n")) {
       fmt::print(stderr, "{} cannot be written; revoke the credential in the last line of {} and try again\n", flags->out, flags->file);
       return static_cast<int>(kUsage);
+    }
+    if (session.json()) {
+      std::string what = flags->out.empty() ? "\"token\":" + JsonString(*made) : "\"token_file\":" + JsonString(flags->out);
+      fmt::print("{{{},\"credential\":{}}}\n", what, CredentialJson(Hex(Sha256(*made)), credential));
+    } else if (flags->out.empty()) {
+      fmt::print("{}\n", *made);
     }
     return static_cast<int>(kGood);
   });
@@ -81,6 +98,12 @@ void AddTokens(CLI::App& app, Session& session) {
   OnRun(list, [&session, flags] {
     auto loaded = Credentials::Load(flags->file);
     if (!loaded) return session.Report(loaded.error());
+    if (session.json()) {
+      std::string all;
+      for (const auto& [hash, credential] : loaded->List()) all += (all.empty() ? "" : ",") + CredentialJson(hash, credential);
+      fmt::print("{{\"credentials\":[{}]}}\n", all);
+      return static_cast<int>(kGood);
+    }
     Table table({"SHA-256", "CLIENT", "PRINCIPAL", "ROLE", "UNIT", "WORKER", "EXPIRES (+08:00)"});
     for (const auto& [hash, credential] : loaded->List()) {
       google::protobuf::Timestamp at;
@@ -99,7 +122,11 @@ void AddTokens(CLI::App& app, Session& session) {
   OnRun(revoke, [&session, flags] {
     auto revoked = RevokeToken(flags->file, flags->hash);
     if (!revoked) return session.Report(revoked.error());
-    fmt::print("revoked: {} of {}\n", revoked->actor.principal(), revoked->client);
+    if (session.json()) {
+      fmt::print("{{\"revoked\":{}}}\n", CredentialJson({}, *revoked));
+    } else {
+      fmt::print("revoked: {} of {}\n", revoked->actor.principal(), revoked->client);
+    }
     return static_cast<int>(kGood);
   });
 }

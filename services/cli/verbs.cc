@@ -1,7 +1,6 @@
 #include "cli/verbs.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iostream>
@@ -175,15 +174,6 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("informed already", report.informed_parties());
   add("etag", need.etag());
   session.Print(table);
-}
-
-int Repeat(Session& session, int every_s, const std::function<int()>& once) {
-  while (true) {
-    if (session.terminal() && !session.json()) fmt::print("\033[H\033[2J");
-    if (int code = once(); code != kGood) return code;
-    std::fflush(stdout);
-    ::sleep(static_cast<unsigned>(every_s));
-  }
 }
 
 }  // namespace gridloop::cli

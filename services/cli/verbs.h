@@ -75,7 +75,4 @@ Table NeedTable();
 void AddNeedRow(Session& session, const v1::Need& need, Table* table);
 void PrintNeed(Session& session, const v1::Need& need);
 
-// Calls `once` again every `every_s` seconds until it gives a code other than 0; on a terminal the screen is cleared first.
-int Repeat(Session& session, int every_s, const std::function<int()>& once);
-
 }  // namespace gridloop::cli

@@ -82,6 +82,14 @@ std::string LocalTime(const google::protobuf::Timestamp& time, bool seconds) {
   return seconds ? text + fmt::format(":{:02}", rest % 60) : text;
 }
 
+std::string UtcTime(int64_t seconds) {
+  google::protobuf::Timestamp time;
+  time.set_seconds(seconds - kOffsetSeconds);
+  std::string text = LocalTime(time, true);
+  text[10] = 'T';
+  return text + "Z";
+}
+
 std::string Relative(int64_t due_s, int64_t now_s) {
   int64_t left = due_s - now_s;
   int64_t minutes = (left < 0 ? -left : left) / 60;

@@ -27,6 +27,7 @@ std::optional<int> ParseEnumWord(const google::protobuf::EnumDescriptor* type, s
 
 // The offices' time, +08:00: "2026-03-02 09:00"; with seconds if asked.
 std::string LocalTime(const google::protobuf::Timestamp& time, bool seconds = false);
+std::string UtcTime(int64_t seconds);    // 2026-03-02T01:00:00Z
 std::string LocalDate(int64_t seconds);  // YYYY-MM-DD
 // "in 2 h 10 min" or "overdue 3 h"; the two largest units.
 std::string Relative(int64_t due_s, int64_t now_s);

@@ -37,6 +37,8 @@ TEST(Words, EnumWordsAreWhatPeopleType) {
 
 TEST(Words, TimesAreTheOfficesUnlessAZoneIsSaid) {
   EXPECT_EQ(ParseLocalTime("2026-03-02 09:00"), 1772413200);
+  EXPECT_EQ(UtcTime(1772413201), "2026-03-02T01:00:01Z");
+  EXPECT_EQ(ParseLocalTime(UtcTime(1772413201)), 1772413201);
   EXPECT_EQ(ParseLocalTime("2026-03-02T09:00"), 1772413200);
   EXPECT_EQ(ParseLocalTime("2026-03-02T01:00:00Z"), 1772413200);
   EXPECT_EQ(ParseLocalTime("2026-03-02T02:30:00+01:30"), 1772413200);

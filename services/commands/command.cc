@@ -19,7 +19,7 @@ constexpr std::string_view kNoLifeCycleZh = "当前阶段不能这样操作，�
 
 std::string StageWord(v1::Stage stage) { return v1::Stage_Name(stage).substr(std::string_view("STAGE_").size()); }
 
-v1::CommandOutcome Outcome(const Verdict& verdict) {
+v1::CommandOutcome Outcome(const Verdict& verdict, const v1::Actor& actor, bool stage_known) {
   v1::CommandOutcome outcome;
   const NeedState& state = *verdict.state;
   outcome.set_name(state.subject());
@@ -28,7 +28,8 @@ v1::CommandOutcome Outcome(const Verdict& verdict) {
   outcome.set_position(ToText(verdict.position));
   outcome.set_event(Base32(verdict.event_id));
   outcome.set_replayed(verdict.replayed);
-  outcome.set_stage(state.stage());
+  // Whoever a restricted need shows nothing to learns no stage either, but for the one that the command itself made.
+  if (stage_known || !MustCut(actor, state)) outcome.set_stage(state.stage());
   return outcome;
 }
 
@@ -42,6 +43,7 @@ struct Running {
   std::shared_ptr<const Snapshot> snapshot;
   Callback<Expected<v1::CommandOutcome>> reply;
   std::atomic<bool> late = false;
+  std::atomic<bool> stage_known = false;  // the caller might see the head that was decided on
 };
 
 Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) {
@@ -49,13 +51,21 @@ Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) 
   if (auto allowed = Authorise(caller.access, caller.actor, caller.client, head); !allowed) {
     return std::unexpected(allowed.error());
   }
+  running.stage_known = !MustCut(caller.actor, head);
   if (!LifeCycle::Standard().Allows(head.stage(), running.command.event.type())) {
+    if (head.stage() == v1::STAGE_HELD && running.command.event.type() == v1::EVENT_TYPE_RECALLED) {
+      return Fail(Code::kFailedPrecondition, "ALREADY_HELD",
+                  "The centre holds this need already: choose a unit with DispatchNeed, which also overrides a proposal.", "该件已在中心待处理，请直接派单。");
+    }
     Error error;
     error.code = Code::kFailedPrecondition;
     error.reason = Ended(head) ? "NEED_ENDED" : "WRONG_STAGE";
-    error.message = "The need is " + StageWord(head.stage()) + "; " + running.command.verb + " is not possible there. Get the need and look at its stage.";
+    error.message = (running.stage_known ? "The need is " + StageWord(head.stage()) + "; " + running.command.verb + " is not possible there."
+                                         : running.command.verb + " is not possible in the stage of this need.") +
+                    " Get the need and look at its stage.";
     error.message_zh = kNoLifeCycleZh;
-    error.metadata = {{"stage", StageWord(head.stage())}, {"version", std::to_string(head.version())}};
+    error.metadata = {{"version", std::to_string(head.version())}};
+    if (running.stage_known) error.metadata.emplace_back("stage", StageWord(head.stage()));
     return std::unexpected(std::move(error));
   }
   Event event = running.command.event;
@@ -150,15 +160,18 @@ Expected<Read> CheckRead(World& world, std::string_view name, std::string_view a
   return read;
 }
 
+v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot) {
+  actor.clear_organisation();
+  const v1::Worker* worker = snapshot == nullptr ? nullptr : snapshot->FindWorker(actor.worker());
+  if (worker != nullptr) actor.set_organisation(worker->organisation());
+  return actor;
+}
+
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event) {
-  *event->mutable_actor() = caller.actor;
-  event->mutable_actor()->clear_organisation();
+  *event->mutable_actor() = WithOrganisation(caller.actor, snapshot);
   event->set_client(caller.client);
   event->set_trace(caller.trace);
   if (snapshot == nullptr) return;
-  if (const v1::Worker* worker = snapshot->FindWorker(caller.actor.worker()); worker != nullptr) {
-    event->mutable_actor()->set_organisation(worker->organisation());
-  }
   event->set_directory_hash(snapshot->hashes().directory_hash());
   event->set_policy_hash(snapshot->hashes().policy_hash());
   event->set_calendar_hash(snapshot->hashes().calendar_hash());
@@ -201,7 +214,7 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
         [running](const NeedState& head, int64_t now_us) { return Decide(*running, head, now_us); }, who.deadline_us,
         [running](Expected<Verdict> verdict) {
           if (!verdict) return running->reply(std::unexpected(verdict.error()));
-          v1::CommandOutcome outcome = Outcome(*verdict);
+          v1::CommandOutcome outcome = Outcome(*verdict, running->caller.actor, running->stage_known);
           outcome.set_late(running->late);
           running->reply(std::move(outcome));
         });
@@ -258,6 +271,15 @@ v1::Deadline ToDeadline(const store::v1::RunningClock& clock) {
   return deadline;
 }
 
+v1::Deadline CutDeadline(const store::v1::RunningClock& clock) {
+  v1::Deadline whole = ToDeadline(clock);
+  v1::Deadline deadline;
+  *deadline.mutable_start_time() = whole.start_time();
+  *deadline.mutable_due_time() = whole.due_time();
+  deadline.set_provisional(whole.provisional());
+  return deadline;
+}
+
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   v1::Need need;
   need.set_name(state.subject());
@@ -268,8 +290,9 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   std::vector<const store::v1::RunningClock*> clocks;
   for (const auto& clock : state.clocks()) clocks.push_back(&clock);
   std::ranges::stable_sort(clocks, {}, [](const auto* clock) { return std::pair(clock->start().due_us(), clock->start().kind()); });
-  for (const auto* clock : clocks) *need.add_deadlines() = ToDeadline(*clock);
-  if (MustCut(actor, state)) return need;  // number and clock only
+  const bool cut = MustCut(actor, state);  // number and clock only: kind and rule would tell stage, urgency and grade
+  for (const auto* clock : clocks) *need.add_deadlines() = cut ? CutDeadline(*clock) : ToDeadline(*clock);
+  if (cut) return need;
 
   auto unit_name = [](const std::string& id) { return id.empty() ? std::string() : "units/" + id; };
   auto worker_name = [](const std::string& id) { return id.empty() ? std::string() : "workers/" + id; };

@@ -81,6 +81,9 @@ std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<Fiel
 int PageSize(int asked);  // 0 is 50, at most 200
 Error NeedNotFound();
 
+// The actor with the organisation that the directory names for the worker.
+v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot);
+
 // Fills actor (with the worker's organisation by the snapshot), client, trace, directory hashes.
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event);
 
@@ -93,6 +96,7 @@ void React(World& world, const std::string& subject, const std::string& head_eve
 // A need as staff see it, by what the actor may see. Personal fields are never in it (GetNeed merges them).
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor);
 v1::Deadline ToDeadline(const store::v1::RunningClock& clock);
+v1::Deadline CutDeadline(const store::v1::RunningClock& clock);  // start and due time alone, for whom a restricted need is cut
 google::protobuf::Timestamp ToTimestamp(int64_t us);
 int64_t FromTimestamp(const google::protobuf::Timestamp& time);
 

@@ -298,7 +298,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     }
   }
 
-  // STYLE: NOT_SERVING, drain, stop handlers, flush, close stores.
+  // In this order: nobody new comes, whoever is here is served, nothing acts any more, then the stores close.
   stopping = true;
   Stopping stop(log, options.linger_us + options.rpc.drain_us + options.stop_limit_us);
   stop.Step("say NOT_SERVING", [&] {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kFirstDay = "0000-00-00";
 constexpr std::string_view kLastDay = "9999-99-99";
-constexpr int64_t kHolidayOutlookDays = 60;  // DOMAIN: before a holiday of three days or more …
+constexpr int64_t kHolidayOutlookDays = 60;  // how far ahead an empty duty roster before a long holiday is an error
 constexpr int64_t kLongHolidayDays = 3;
 
 std::string_view From(const v1::Validity& validity) { return validity.from_date().empty() ? kFirstDay : std::string_view(validity.from_date()); }

@@ -157,6 +157,16 @@ inline Event Next(const NeedState& head, v1::EventType type) {
   return event;
 }
 
+// The worker whom the offer names accepts, and is assigned thereby.
+inline Event AcceptedDirectly(const NeedState& head) {
+  Event event = Next(head, v1::EVENT_TYPE_OFFER_ACCEPTED);
+  event.clear_clocks();
+  event.mutable_actor()->set_worker("w-1");
+  event.mutable_offer_accepted()->set_worker("w-1");
+  event.mutable_offer_accepted()->add_organisations("org-1");
+  return event;
+}
+
 // Seals the envelope as a ledger would and folds it.
 inline Void FoldNext(NeedState& state, Event event, uint64_t offset, int64_t logged_at_us = kNoonUs, const LifeCycle& rules = LifeCycle::Standard()) {
   event.set_magic(kEventMagic);

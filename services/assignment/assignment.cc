@@ -19,34 +19,66 @@ std::unexpected<Error> OfferNotOpen() {
   return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "This offer is not open any more; look at the inbox again.", "该派单已失效，请刷新收件箱。");
 }
 
+std::unexpected<Error> HeadAccepts() {
+  return Fail(Code::kPermissionDenied, "HEAD_ACCEPTS", "This offer is accepted or declined by the station's head.", "此派单须由站长接单或退单。");
+}
+
+// Is this worker suggested, or rung by a crisis?
+bool IsAsked(const NeedState& head, const std::string& worker) {
+  if (worker.empty()) return false;
+  return worker == head.offer().worker() || std::ranges::any_of(head.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
+}
+
+// Posted at the unit, the station, or any unit under that station; or at work on the need already, or rung by it (the roster
+// of a crisis may be the centre's).
+bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& id, int64_t now_us) {
+  if (id == head.worker() || std::ranges::find(head.co_workers(), id) != head.co_workers().end() || IsAsked(head, id)) return true;
+  const v1::Worker* worker = snapshot.FindWorker(id);
+  return worker != nullptr && snapshot.IsValid(worker->validity(), now_us) && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
+           std::string unit = BareId(post.unit());
+           return (unit == head.unit() || snapshot.StationOf(unit) == head.station()) && snapshot.IsValid(post.validity(), now_us);
+         });
+}
+
+// Is there nobody at the station who may verify? A special unit's is the centre itself, and heads may have served.
+bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now_us) {
+  if (head.station() == head.center() || head.station() == snapshot.center()) return true;
+  return std::ranges::none_of(snapshot.WorkersAt(head.station(), now_us), [&](const v1::Worker* worker) {
+    bool heads = std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
+      return post.head() && BareId(post.unit()) == head.station() && snapshot.IsValid(post.validity(), now_us);
+    });
+    v1::Actor actor;
+    actor.set_worker(BareId(worker->name()));
+    return heads && !HasExecuted(head, WithOrganisation(actor, &snapshot));
+  });
+}
+
 bool Runs(const NeedState& head, v1::ClockKind kind) {
   return std::ranges::any_of(head.clocks(), [kind](const auto& clock) {
     return clock.start().kind() == kind || (clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.start().chased() == kind);
   });
 }
 
-// The clock of the step that a stage waits for. Assessment is a promise that runs since the dispatch; when it has
-// fired and its chase is over, assignment's limit watches in its place.
-void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
-  v1::ClockKind kind = v1::CLOCK_KIND_SERVICE;
+// The clock of the step that a stage waits for.
+v1::ClockKind StepClock(v1::Stage stage) {
   switch (stage) {
     case v1::STAGE_ACCEPTED:
-      kind = v1::CLOCK_KIND_ASSIGNMENT;
-      break;
     case v1::STAGE_ASSIGNED:
-      if (Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
-      kind = v1::CLOCK_KIND_ASSIGNMENT;
-      break;
+      return v1::CLOCK_KIND_ASSIGNMENT;
     case v1::STAGE_ASSESSED:
-      kind = v1::CLOCK_KIND_GRADING;
-      break;
+      return v1::CLOCK_KIND_GRADING;
     case v1::STAGE_GRADED:
-      kind = v1::CLOCK_KIND_PLANNING;
-      break;
+      return v1::CLOCK_KIND_PLANNING;
     default:
-      break;
+      return v1::CLOCK_KIND_SERVICE;
   }
-  *event->add_clocks() = StartClock(snapshot, kind, head, now_us);
+}
+
+// Starts it. Assessment is a promise that runs since the dispatch; when it has fired and its chase is over, assignment's limit
+// watches in its place.
+void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
+  if (stage == v1::STAGE_ASSIGNED && Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
+  *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
 }
 
 // Worker ids and the organisations that the directory names for them.
@@ -68,6 +100,11 @@ void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* viola
   if (closing.reason() == v1::CLOSING_REASON_UNSPECIFIED || !v1::ClosingReason_IsValid(closing.reason())) {
     violations->push_back({"closing.reason", "is required"});
   }
+  if (closing.reason() == v1::CLOSING_REASON_REFERRED_OUT) {
+    violations->push_back({"closing.reason", "a referral cannot be recorded yet: keep the need open and note whom it was referred to"});
+  }
+  if (!v1::GoalsOutcome_IsValid(closing.goals())) violations->push_back({"closing.goals", "must be met, partly or not met"});
+  if (!v1::Grade_IsValid(closing.final_grade())) violations->push_back({"closing.final_grade", "must be one to four"});
   CheckText("closing.result_summary", closing.result_summary(), 1, 2000, violations);
   CheckText("closing.reporter_sentence", closing.reporter_sentence(), 1, 200, violations);
   CheckText("closing.services_given", closing.services_given(), 0, 1000, violations);
@@ -93,11 +130,19 @@ void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest&
   event.mutable_offer_accepted()->set_offer(*offer);
   auto decide = [offer = *offer, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (head.offer().event_id() != offer) return OfferNotOpen();
-    if (actor.role() == v1::ROLE_WORKER && !head.offer().direct_accept()) {
-      return Fail(Code::kPermissionDenied, "HEAD_ACCEPTS", "This offer is accepted by the station's head.", "此派单须由站长接单。");
+    auto& accepted = *made.mutable_offer_accepted();
+    accepted.set_late(now_us > head.offer().due_us());
+    if (actor.role() == v1::ROLE_STATION_HEAD) {
+      StartStepClock(snapshot, v1::STAGE_ACCEPTED, head, now_us, &made);
+      return {};
     }
-    made.mutable_offer_accepted()->set_late(now_us > head.offer().due_us());
-    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ASSIGNMENT, head, now_us);
+    if (!head.offer().direct_accept() || !IsAsked(head, actor.worker())) return HeadAccepts();
+    auto organisations = Organisations(snapshot, std::vector{actor.worker()});
+    if (!organisations) return std::unexpected(organisations.error());
+    accepted.set_worker(actor.worker());
+    accepted.clear_organisations();
+    for (const auto& organisation : *organisations) accepted.add_organisations(organisation);
+    StartStepClock(snapshot, v1::STAGE_ASSIGNED, head, now_us, &made);
     return {};
   };
   Run(world_, caller, request, "accept", std::move(event), {}, decide, std::move(reply));
@@ -114,8 +159,9 @@ void Assignment::DeclineOffer(const Caller& caller, const v1::DeclineOfferReques
   event.mutable_offer_declined()->set_offer(*offer);
   event.mutable_offer_declined()->set_reason(request.reason());
   event.mutable_offer_declined()->set_text(request.text());
-  auto decide = [offer = *offer](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [offer = *offer, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (head.offer().event_id() != offer) return OfferNotOpen();
+    if (role == v1::ROLE_WORKER && !head.offer().direct_accept()) return HeadAccepts();
     if (head.offer().binding()) {
       return Fail(Code::kFailedPrecondition, "OFFER_BINDING", "The centre's dispatch is binding and cannot be declined.", "中心的派单为最终决定，不能退单。");
     }
@@ -141,17 +187,16 @@ void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerReques
     auto organisations = Organisations(snapshot, workers);
     if (!organisations) return std::unexpected(organisations.error());
     for (const auto& worker : workers) {
-      auto posted_at = [&](const std::string& unit) {
-        return std::ranges::any_of(snapshot->WorkersAt(unit, now_us), [&](const v1::Worker* each) { return BareId(each->name()) == worker; });
-      };
-      if (!posted_at(head.unit()) && !posted_at(head.station())) {
-        return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + worker + " has no post at the unit or its station today.",
-                    "该社工当前不在本单位任职。");
+      if (!MayBeAssigned(*snapshot, head, worker, now_us)) {
+        return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + worker + " has no post at the station or at a unit under it today.",
+                    "该社工当前不在本站及所属单位任职。");
       }
     }
     assigned.clear_organisations();
     for (const auto& organisation : *organisations) assigned.add_organisations(organisation);
-    StartStepClock(snapshot, head.stage() == v1::STAGE_ACCEPTED ? v1::STAGE_ASSIGNED : head.stage(), head, now_us, &made);
+    v1::Stage stage = head.stage() == v1::STAGE_ACCEPTED ? v1::STAGE_ASSIGNED : head.stage();
+    // Assignment's clock stops here and starts anew; whatever else runs goes on.
+    if (stage == v1::STAGE_ASSIGNED || !Runs(head, StepClock(stage))) StartStepClock(snapshot, stage, head, now_us, &made);
     return {};
   };
   Run(world_, caller, request, "assign", std::move(event), std::move(violations), decide, std::move(reply));
@@ -164,7 +209,13 @@ void Assignment::AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& r
   Event event;
   event.set_type(v1::EVENT_TYPE_ANSWERED);
   *event.mutable_answered()->mutable_closing() = request.closing();
-  Run(world_, caller, request, "answer", std::move(event), std::move(violations), nullptr, std::move(reply));
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (head.urgency() != v1::URGENCY_CRISIS) return {};
+    return Fail(Code::kFailedPrecondition, "CRISIS_NOT_ANSWERED",
+                "A crisis is not answered at once: record what was done and ask for its closing with RequestClosing, which the centre verifies.",
+                "危机需求不能即时办结，请记录处置并申请结案，由中心审核。");
+  };
+  Run(world_, caller, request, "answer", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEmergencyActionRequest& request,
@@ -303,7 +354,10 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
   Event event;
   event.set_type(v1::EVENT_TYPE_CLOSING_REQUESTED);
   *event.mutable_closing_requested()->mutable_closing() = request.closing();
-  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  // Sealed away before the decision, so looked at here.
+  bool services_told = !request.closing().services_given().empty();
+  bool confirmation_told = request.closing().confirmed() || !request.closing().unconfirmed_reason().empty();
+  auto decide = [services_told, confirmation_told](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     const auto& closing = made.closing_requested().closing();
     if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && head.services() == 0) {
       return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.",
@@ -311,13 +365,21 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
     }
     std::vector<FieldViolation> missing;
     if (head.casework() && head.services() > 0) {
-      if (closing.goals() == v1::GOALS_OUTCOME_UNSPECIFIED) missing.push_back({"closing.goals", "is required for casework"});
-      if (closing.final_grade() == v1::GRADE_UNSPECIFIED) missing.push_back({"closing.final_grade", "is required for casework"});
+      // Of somebody who was not found, or of what was not so, there is no result to measure.
+      bool measured = closing.reason() != v1::CLOSING_REASON_NOT_FOUND && closing.reason() != v1::CLOSING_REASON_UNFOUNDED;
+      if (measured && closing.goals() == v1::GOALS_OUTCOME_UNSPECIFIED) missing.push_back({"closing.goals", "is required for casework"});
+      if (measured && closing.final_grade() == v1::GRADE_UNSPECIFIED) missing.push_back({"closing.final_grade", "is required for casework"});
+      if (!services_told) missing.push_back({"closing.services_given", "is required for casework: say what was given"});
+      // Who refused, moved, died or is lost cannot be asked.
+      if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && !confirmation_told) {
+        missing.push_back({"closing.unconfirmed_reason", "is required for casework that neither the person nor the guardian confirmed"});
+      }
     }
     if (auto refused = Refuse(std::move(missing))) return std::unexpected(std::move(*refused));
     bool centre = head.urgency() == v1::URGENCY_CRISIS;
     if (snapshot != nullptr) {
       for (const auto& rule : snapshot->policy().grades()) centre |= rule.grade() == head.grade() && rule.verified_by_center();
+      centre |= NoHeadVerifies(*snapshot, head, now_us);
     }
     made.mutable_closing_requested()->set_verified_by_center(centre);
     *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_VERIFICATION, head, now_us);

@@ -44,8 +44,9 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     const NeedState& state = **found;
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::AssignmentServiceGetNeedResponse response;
-    *response.mutable_need() = StaffNeed(state, caller.actor);
-    bool personal = !request.purpose().empty() && MaySeePersonal(caller.actor, state);
+    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get());
+    *response.mutable_need() = StaffNeed(state, actor);
+    bool personal = !request.purpose().empty() && MaySeePersonal(actor, state);
     if (personal) {
       for (Event& event : OpenedHistory(state)) {
         if (event.has_submitted()) *response.mutable_need()->mutable_report() = event.submitted().report();
@@ -94,8 +95,9 @@ void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& req
   world_.view.Scan(rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
     if (!page) return reply(std::unexpected(page.error()));
     v1::ListInboxResponse response;
+    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get());
     for (const Row& row : page->rows) {
-      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, caller.actor);
+      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, actor);
     }
     response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
     reply(std::move(response));
@@ -110,7 +112,8 @@ void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& r
   if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this inbox; start again without one"}}));
   Follow<v1::WatchInboxResponse>(
       world_, pumps_, rows::BoxChangePrefix(*box), *after,
-      [this, query, box = *box, actor = caller.actor](const NeedState& state, bool caught_up, const std::string& key) -> std::optional<v1::WatchInboxResponse> {
+      [this, query, box = *box, actor = WithOrganisation(caller.actor, world_.snapshots.Active().get())](
+          const NeedState& state, bool caught_up, const std::string& key) -> std::optional<v1::WatchInboxResponse> {
         bool removed = !std::ranges::binary_search(rows::BoxesOf(state), box);
         if (removed && !caught_up) return std::nullopt;  // had left before the watch began
         v1::WatchInboxResponse change;

@@ -12,6 +12,23 @@ constexpr int kLoadCounted = 1000;
 
 std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
 
+// A chase by policy; where the level could not rise any more nobody new is told, and a working day passes at least before the
+// next one, so that an open need has a clock and does not fill the log.
+v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, bool rises, int64_t now_us, v1::ClockKind chased) {
+  v1::ClockStart start = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
+  if (rises || snapshot == nullptr) return start;
+  v1::Limit day;
+  day.set_amount(1);
+  day.set_unit(v1::LIMIT_UNIT_WORKING_DAYS);
+  DueTime due = snapshot->calendar().Due(now_us, day);
+  if (due.due_us <= start.due_us()) return start;
+  start.set_rule("chase-at-the-top");
+  *start.mutable_limit() = day;
+  start.set_due_us(due.due_us);
+  start.set_provisional(due.provisional);
+  return start;
+}
+
 }  // namespace
 
 void Assignment::Start(std::function<bool()> may_fire) {
@@ -79,7 +96,8 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
         Escalation up = OneLevelUp(head, snapshot ? snapshot->policy().escalation_levels() : 0);
         escalated.set_level(up.level);
         escalated.set_unit(up.unit);
-        *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*next));
+        bool rises = up.level > static_cast<int>(head.escalation_level());
+        *event.add_clocks() = StartChase(snapshot.get(), head, rises, now_us, ChasedKind(*next));
         return event;
       },
       std::move(done));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "domain/fold.h"
+
 namespace gridloop {
 namespace {
 
@@ -26,19 +28,35 @@ bool OwnUnit(const v1::Actor& actor, const store::v1::NeedState& state) {
   return std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.unit() == actor.unit(); });
 }
 
+bool IsOfItsCentre(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return IsCentreStaff(actor) && (actor.unit() == state.center() || state.center() == "center");
+}
+
+bool HeadsIt(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() && (actor.unit() == state.unit() || actor.unit() == state.station());
+}
+
+// Whoever decides on the closing that waits must see what it is about.
+bool Verifies(const v1::Actor& actor, const store::v1::NeedState& state) {
+  if (state.stage() != v1::STAGE_EVALUATED || HasExecuted(state, actor)) return false;
+  return state.verified_by_center() ? IsOfItsCentre(actor, state) : HeadsIt(actor, state);
+}
+
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
   const std::string& worker = actor.worker();
   if (!worker.empty()) {
     if (worker == state.worker() || std::ranges::find(state.co_workers(), worker) != state.co_workers().end()) return true;
   }
-  if (!BeforeAcceptance(state)) return false;
-  // A suggested, duty or alerted worker may look until somebody has accepted; then only whoever is assigned.
+  if (Verifies(actor, state)) return true;
+  // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
+  bool before = BeforeAcceptance(state);
+  bool nobody_yet = state.stage() == v1::STAGE_ACCEPTED && state.worker().empty();
+  if (!before && !nobody_yet) return false;
   if (!worker.empty()) {
     bool alerted = std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
     if (alerted || worker == state.offer().worker()) return true;
   }
-  if (IsCentreStaff(actor)) return actor.unit() == state.center() || state.center() == "center";
-  return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() && (actor.unit() == state.unit() || actor.unit() == state.station());
+  return HeadsIt(actor, state) || (before && IsOfItsCentre(actor, state));
 }
 
 }  // namespace

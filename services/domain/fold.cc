@@ -42,10 +42,6 @@ const RunningClock* FindClock(const NeedState& state, v1::ClockKind kind, const 
   return nullptr;
 }
 
-bool HasExecuted(const NeedState& state, const v1::Actor& actor) {
-  return Contains(state.executors(), actor.worker()) || Contains(state.executor_organisations(), actor.organisation());
-}
-
 // Checks of what the payload says against the state; nothing is changed.
 Void CheckObject(const NeedState& state, const Event& event) {
   switch (event.type()) {
@@ -59,8 +55,12 @@ Void CheckObject(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_OFFERED:
       if (event.offered().unit() != state.unit() || event.offered().station() != state.station()) return Void::kObject;
       return Void::kNone;
-    case v1::EVENT_TYPE_OFFER_ACCEPTED:
-      return event.offer_accepted().offer() == state.offer().event_id() ? Void::kNone : Void::kObject;
+    case v1::EVENT_TYPE_OFFER_ACCEPTED: {
+      const auto& payload = event.offer_accepted();
+      if (payload.offer() != state.offer().event_id()) return Void::kObject;
+      // Nobody accepts in another's name.
+      return payload.worker().empty() || payload.worker() == event.actor().worker() ? Void::kNone : Void::kPayload;
+    }
     case v1::EVENT_TYPE_OFFER_DECLINED:
       if (event.offer_declined().offer() != state.offer().event_id()) return Void::kObject;
       return state.offer().binding() ? Void::kBarred : Void::kNone;
@@ -73,7 +73,9 @@ Void CheckObject(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_WORKER_ASSIGNED:
       return event.worker_assigned().worker().empty() ? Void::kPayload : Void::kNone;
     case v1::EVENT_TYPE_ANSWERED:
-      return event.answered().closing().reason() == v1::CLOSING_REASON_ANSWERED ? Void::kNone : Void::kPayload;
+      if (event.answered().closing().reason() != v1::CLOSING_REASON_ANSWERED) return Void::kPayload;
+      // Nobody else would look at how a crisis ended.
+      return state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
     case v1::EVENT_TYPE_SERVICE_RECORDED:
       return event.service_recorded().workers().empty() ? Void::kPayload : Void::kNone;
     case v1::EVENT_TYPE_CLOSING_REQUESTED: {
@@ -109,6 +111,8 @@ v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
   }
   if (IsReroute(event)) return v1::STAGE_SUBMITTED;
+  // Who accepts directly is assigned thereby.
+  if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && cell.to == v1::STAGE_ACCEPTED && !event.offer_accepted().worker().empty()) return v1::STAGE_ASSIGNED;
   // What does not become casework goes straight to service.
   if (event.type() == v1::EVENT_TYPE_ASSESSED && cell.to == v1::STAGE_ASSESSED && !event.assessed().casework()) return v1::STAGE_PLANNED;
   return cell.to;
@@ -159,7 +163,11 @@ std::vector<int> StoppedBy(const NeedState& state, const Event& event) {
     v1::ClockKind watched = ChasedKind(clock);
     bool fired = fires && start.kind() == event.escalated().kind() && clock.object() == event.escalated().object() &&
                  start.chased() == event.escalated().chased();  // a clock fires once
-    if (fired || std::ranges::find(kinds, watched) != kinds.end()) indices.push_back(i);
+    // One chase of a kind: the new one replaces it, however often people escalate.
+    bool replaced = event.type() == v1::EVENT_TYPE_ESCALATED && start.kind() == v1::CLOCK_KIND_CHASE &&
+                    std::ranges::any_of(event.clocks(),
+                                        [&start](const auto& started) { return started.kind() == v1::CLOCK_KIND_CHASE && started.chased() == start.chased(); });
+    if (fired || replaced || std::ranges::find(kinds, watched) != kinds.end()) indices.push_back(i);
   }
   return indices;
 }
@@ -253,10 +261,15 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       *state.mutable_alerts() = payload.alerts();
       break;
     }
-    case v1::EVENT_TYPE_OFFER_ACCEPTED:
+    case v1::EVENT_TYPE_OFFER_ACCEPTED: {
+      const auto& payload = event.offer_accepted();
       state.set_owner(state.unit());
       state.clear_offer();
+      state.set_worker(payload.worker());
+      InsertSorted(state.mutable_executors(), payload.worker());
+      for (const auto& organisation : payload.organisations()) InsertSorted(state.mutable_executor_organisations(), organisation);
       break;
+    }
     case v1::EVENT_TYPE_OFFER_DECLINED:
       state.set_bounces(state.bounces() + 1);
       state.add_excluded_units(state.unit());
@@ -318,7 +331,6 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       break;
     case v1::EVENT_TYPE_RECALLED:
       ClearPlace(state);
-      ClearHeld(state);  // a proposal that was being confirmed is recalled with the rest
       state.clear_worker();
       state.clear_co_workers();
       state.clear_closing_event_id();
@@ -366,13 +378,15 @@ bool IsCopyOfApplied(const NeedState& state, const Event& event) {
   });
 }
 
-void NoteConflict(NeedState& state, uint64_t offset, int64_t logged_at_us) {
+void NoteConflict(NeedState& state, uint64_t offset, const Event& event) {
   state.set_conflict_count(state.conflict_count() + 1);
-  // The first seven stay; the eighth place is the latest one's.
+  // The first seven stay; the eighth place is the latest one's. Whoever forgets the subject destroys the keys of these eight; those
+  // of the others, whose bodies nobody reads, stand in the log, and conflict_count says that there are some.
   auto* conflicts = state.mutable_conflicts();
   auto* conflict = conflicts->size() < kConflictsKept ? conflicts->Add() : conflicts->Mutable(kConflictsKept - 1);
   conflict->set_offset(offset);
-  conflict->set_logged_at_us(logged_at_us);
+  conflict->set_logged_at_us(event.logged_at_us());
+  conflict->set_key_id(event.key_id());
 }
 
 Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v1::Stage* stage_after, std::vector<int>* stopped) {
@@ -418,7 +432,7 @@ std::string_view VoidName(Void reason) {
 Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules) {
   if (state.version() > 0 && event.type() == v1::EVENT_TYPE_SUBMITTED && event.version() == 1 && event.body_mac() != state.applied(0).body_mac() &&
       event.event_id() == state.applied(0).event_id()) {
-    if (!IsSecondDelivery(state, at.offset)) NoteConflict(state, at.offset, event.logged_at_us());
+    if (!IsSecondDelivery(state, at.offset)) NoteConflict(state, at.offset, event);
     return Void::kConflict;
   }
   v1::Stage before = state.stage();
@@ -447,6 +461,10 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
   }
   for (const std::string& box : rows::BoxesOf(state)) InsertSorted(state.mutable_boxes_seen(), box);
   return Void::kNone;
+}
+
+bool HasExecuted(const NeedState& state, const v1::Actor& actor) {
+  return Contains(state.executors(), actor.worker()) || Contains(state.executor_organisations(), actor.organisation());
 }
 
 Want Wants(const NeedState& state) {

@@ -1,4 +1,4 @@
-// Fold, Wants, OnDue, Rows: the pure functions that every reader of the log agrees on (DESIGN: events and fold).
+// Fold, Wants, OnDue, Rows: the pure functions that every reader of the log agrees on (docs/architecture.md).
 // They look at events and states only: no clock, no configuration, no key.
 #pragma once
 
@@ -30,7 +30,7 @@ enum class Void {
   kObject,     // names an offer, closing or held decision that is not the open one
   kClock,      // names a clock that does not run, or is logged before its due time
   kVerifier,   // the verifier is an executor, co-worker or of an executing organisation
-  kBarred,     // withdrawal is barred, or a binding offer is declined
+  kBarred,     // withdrawal is barred, a binding offer is declined, or a crisis is answered at once
   kInvariant,  // would leave an open need without an owner or a running clock
   kPayload,    // payload and type disagree, or a required field is missing
 };
@@ -45,6 +45,9 @@ struct Located {
 // Applies `event` to `state` or leaves it unchanged but for the lists of conflicts and voids. `state` is empty
 // (version 0) before the first event. Offsets only tell a second delivery of a record; verdicts never depend on them. Time: O(size of state).
 Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCycle& rules = LifeCycle::Standard());
+
+// Was the actor ever assigned or gave a service, or is of an organisation of somebody who did? Such a one verifies nothing.
+bool HasExecuted(const NeedState& state, const v1::Actor& actor);
 
 // The one immediate reaction that the state calls for.
 enum class Want { kNone, kRoute, kOffer };

@@ -54,10 +54,10 @@ TEST(Authorise, WhoIsAssignedBeforeAndAfterAcceptance) {
   const Line lines[] = {
       {"suggested, then assigned worker", Who(v1::ROLE_WORKER, "r-1", "w-1"), true, false, true},
       {"co-worker", Who(v1::ROLE_WORKER, "r-1", "w-2"), false, false, true},
-      {"alerted worker", Who(v1::ROLE_WORKER, "x", "w-alert"), true, false, false},
+      {"alerted worker", Who(v1::ROLE_WORKER, "x", "w-alert"), true, true, false},
       {"colleague of the room", Who(v1::ROLE_WORKER, "r-1", "w-9"), false, false, false},
       {"worker without an id", Who(v1::ROLE_WORKER, "r-1", ""), false, false, false},
-      {"head of the station", Who(v1::ROLE_STATION_HEAD, "s01"), true, false, false},
+      {"head of the station", Who(v1::ROLE_STATION_HEAD, "s01"), true, true, false},
       {"head of another station", Who(v1::ROLE_STATION_HEAD, "s02"), false, false, false},
       {"head without a unit", Who(v1::ROLE_STATION_HEAD, ""), false, false, false},
       {"dispatcher", Who(v1::ROLE_DISPATCHER, "center"), true, false, false},
@@ -78,6 +78,37 @@ TEST(Authorise, WhoIsAssignedBeforeAndAfterAcceptance) {
       EXPECT_EQ(MustCut(line.actor, state), !expected) << v1::Stage_Name(stage);
     }
   }
+}
+
+TEST(Authorise, WhileAClosingWaitsItsVerifierIsAssigned) {
+  NeedState state = NeedIn(v1::STAGE_EVALUATED);
+  const v1::Actor head = Who(v1::ROLE_STATION_HEAD, "s01", "h-1");
+  const v1::Actor other_head = Who(v1::ROLE_STATION_HEAD, "s02", "h-2");
+  const v1::Actor officer = Who(v1::ROLE_DUTY_OFFICER, "center", "c-1");
+  v1::Actor executor = Who(v1::ROLE_STATION_HEAD, "s01", "w-2");  // co-worker
+  v1::Actor colleague = head;
+  colleague.set_organisation("org-1");
+  auto assigned = [&](const v1::Actor& actor) {
+    state.set_restricted(true);
+    bool may = MaySeePersonal(actor, state);
+    EXPECT_EQ(MustCut(actor, state), !may);
+    return may;
+  };
+  EXPECT_TRUE(assigned(head));
+  EXPECT_FALSE(assigned(officer));
+  EXPECT_FALSE(assigned(other_head));
+  EXPECT_FALSE(assigned(colleague));
+  state.set_verified_by_center(true);
+  EXPECT_FALSE(assigned(head));
+  EXPECT_TRUE(assigned(officer));
+  EXPECT_TRUE(assigned(Who(v1::ROLE_DISPATCHER, "center")));
+  EXPECT_FALSE(assigned(Who(v1::ROLE_AUDITOR, "center")));
+  EXPECT_FALSE(assigned(Who(v1::ROLE_STATION_HEAD, "center")));
+  state.clear_co_workers();
+  state.set_verified_by_center(false);
+  EXPECT_FALSE(assigned(executor));  // who executed once
+  state.set_stage(v1::STAGE_CLOSED);
+  EXPECT_FALSE(assigned(head));
 }
 
 TEST(Authorise, TheUnitIsTheOwnerTheOfferedOneItsStationAndTheCentresStaff) {

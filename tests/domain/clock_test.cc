@@ -1,6 +1,8 @@
 // Clocks: what starts, stops, chases and fires.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "walk.h"
 
 namespace gridloop {
@@ -88,17 +90,33 @@ TEST(Clocks, ARecallStopsTheWorkAndKeepsThePromise) {
   EXPECT_EQ(walk.Go(v1::EVENT_TYPE_DISPATCHED), kNone);
 }
 
-TEST(Clocks, ARecallTakesBackTheProposalToo) {
+TEST(Clocks, WhatTheCentreHoldsIsNotRecalled) {
   Walk walk;
   ASSERT_EQ(walk.Go(Submitted("r")), kNone);
   Event held = Held();
-  held.mutable_held()->set_proposed_unit("r-1");
-  held.mutable_held()->set_proposed_station("s01");
+  held.mutable_held()->set_reason(v1::HELD_REASON_SECOND_BOUNCE);
   ASSERT_EQ(walk.Go(held), kNone);
-  Event stale = Dispatched(walk.state);
-  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_RECALLED), kNone);
-  EXPECT_TRUE(walk.state.proposed_unit().empty());
-  EXPECT_EQ(walk.Go(stale), kObject);
+  int64_t due_us = Running(walk.state, v1::CLOCK_KIND_CENTER)->start().due_us();
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_RECALLED), kLifeCycle);
+  EXPECT_EQ(walk.state.held_reason(), v1::HELD_REASON_SECOND_BOUNCE);
+  EXPECT_EQ(Running(walk.state, v1::CLOCK_KIND_CENTER)->start().due_us(), due_us);
+}
+
+TEST(Clocks, AnEscalationReplacesTheChaseOfTheSameKindAndNoOther) {
+  Walk walk;
+  ASSERT_EQ(walk.To(v1::STAGE_PLANNED), kNone);
+  auto chases = [&](v1::ClockKind chased) {
+    return std::ranges::count_if(walk.state.clocks(), [chased](const auto& clock) { return clock.start().chased() == chased; });
+  };
+  Event other = Next(walk.state, v1::EVENT_TYPE_ESCALATED);
+  other.mutable_clocks(0)->set_chased(v1::CLOCK_KIND_ASSESSMENT);
+  ASSERT_EQ(walk.Go(other), kNone);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(walk.Go(v1::EVENT_TYPE_ESCALATED), kNone);
+  EXPECT_EQ(chases(v1::CLOCK_KIND_SERVICE), 1);
+  EXPECT_EQ(chases(v1::CLOCK_KIND_ASSESSMENT), 1);
+  // A passed clock's chase takes the place of a person's, too.
+  ASSERT_EQ(walk.Go(Fired(walk.state, v1::CLOCK_KIND_SERVICE), kLateUs), kNone);
+  EXPECT_EQ(chases(v1::CLOCK_KIND_SERVICE), 1);
 }
 
 TEST(Clocks, TheNextDeadlineIsTheEarliestAndTiesGoByKind) {

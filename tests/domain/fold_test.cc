@@ -164,10 +164,14 @@ TEST(Fold, ASecondBodyUnderOneIdIsAConflictAndEightAreKept) {
   other.set_version(1);
   for (int i = 0; i < 10; ++i) {
     other.set_body_mac("other body " + std::to_string(i));
+    other.set_key_id("key of body " + std::to_string(i));
     EXPECT_EQ(Fold(walk.state, other, {static_cast<uint64_t>(100 + i), "digest"}), kConflict);
   }
   EXPECT_EQ(walk.state.conflicts_size(), 8);
   EXPECT_EQ(walk.state.conflict_count(), 10U);
+  // Whoever forgets the subject finds the keys of their bodies.
+  EXPECT_EQ(walk.state.conflicts(0).key_id(), "key of body 0");
+  EXPECT_EQ(walk.state.conflicts(7).key_id(), "key of body 9");
   EXPECT_EQ(walk.state.version(), 1U);
 }
 

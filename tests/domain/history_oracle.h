@@ -15,9 +15,12 @@ class HistoryOracle {
     v1::EventType type;
     bool approved = false;  // of a closing
     bool casework = false;  // of an assessment
+    bool direct = false;    // of an acceptance by the worker who is assigned thereby
   };
 
-  static Step StepOf(const v1::Event& event) { return {event.type(), event.closing_verified().approved(), event.assessed().casework()}; }
+  static Step StepOf(const v1::Event& event) {
+    return {event.type(), event.closing_verified().approved(), event.assessed().casework(), !event.offer_accepted().worker().empty()};
+  }
 
   void Add(const Step& step) {
     history_.push_back(step);
@@ -41,8 +44,9 @@ class HistoryOracle {
       case EVENT_TYPE_EMERGENCY_RECORDED:
       case EVENT_TYPE_URGED:
       case EVENT_TYPE_ESCALATED:
-      case EVENT_TYPE_RECALLED:
         return true;
+      case EVENT_TYPE_RECALLED:  // what the centre holds it need not take back
+        return accepted || !at_centre;
       case EVENT_TYPE_HELD:
         return !accepted && to_be_routed;
       case EVENT_TYPE_DISPATCHED:
@@ -61,7 +65,7 @@ class HistoryOracle {
       case EVENT_TYPE_ANSWERED:
         return working && !Has(EVENT_TYPE_ASSESSED);
       case EVENT_TYPE_ASSESSED:
-        return working && Has(EVENT_TYPE_WORKER_ASSIGNED) && !Has(EVENT_TYPE_ASSESSED);
+        return working && HasWorker() && !Has(EVENT_TYPE_ASSESSED);
       case EVENT_TYPE_GRADED:
         return working && IsCasework() && !Has(EVENT_TYPE_GRADED);
       case EVENT_TYPE_PLANNED:
@@ -88,7 +92,7 @@ class HistoryOracle {
       if (IsPlanned()) return STAGE_PLANNED;
       if (Has(EVENT_TYPE_GRADED)) return STAGE_GRADED;
       if (Has(EVENT_TYPE_ASSESSED)) return STAGE_ASSESSED;
-      return Has(EVENT_TYPE_WORKER_ASSIGNED) ? STAGE_ASSIGNED : STAGE_ACCEPTED;
+      return HasWorker() ? STAGE_ASSIGNED : STAGE_ACCEPTED;
     }
     switch (LastOf({EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED})) {
       case EVENT_TYPE_HELD:
@@ -118,6 +122,9 @@ class HistoryOracle {
     return v1::EVENT_TYPE_UNSPECIFIED;
   }
   bool ClosingWaits() const { return LastOf({v1::EVENT_TYPE_CLOSING_REQUESTED, v1::EVENT_TYPE_CLOSING_VERIFIED}) == v1::EVENT_TYPE_CLOSING_REQUESTED; }
+  bool HasWorker() const {
+    return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_WORKER_ASSIGNED || step.direct; });
+  }
   bool IsCasework() const {
     return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_ASSESSED && step.casework; });
   }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -10,45 +11,17 @@ namespace {
 
 using namespace histories;
 
-// The stages by a letter each, in the order of the columns below.
+// The stages by a letter each, in the order of the columns of the page's table.
 const std::string kStages = "-SHDOAWEGPVFQCX";
 v1::Stage StageOf(char letter) { return static_cast<v1::Stage>(kStages.find(letter)); }
 
-// A row is an event, a column a stage: "." is illegal, "=" legal and the stage stays, "<" the stage before the closing (or C
-// when approved), a letter the stage after.
-//   - none yet   S submitted  H held       D dispatched  O offered
-//   A accepted   W worker assigned  E assessed  G graded  P planned
-//   V in service F follow-up  Q closing requested  C closed  X withdrawn
-const char* const kTable = R"(
-                  - SHDO AWEGPVF Q CX
-  submitted       S .... ....... . ..
-  dispatched      . DD.. ....... . ..
-  held            . H... ....... . ..
-  offered         . ..O. ....... . ..
-  offer_accepted  . ...A ....... . ..
-  offer_declined  . ...S ....... . ..
-  offer_expired   . ...S ....... . ..
-  worker_assigned . .... W====== . ..
-  answered        . .... CC..... . ..
-  emergency_recorded  . ==== ======= = ..
-  assessed        . .... .E..... . ..
-  graded          . .... ..G.... . ..
-  planned         . .... ...P... . ..
-  service_recorded    . .... ....VVV . ..
-  follow_up_recorded  . .... .....FF . ..
-  note_added      . ==== ======= = ..
-  closing_requested   . .... QQQQQQQ . ..
-  closing_verified    . .... ....... < ..
-  escalated       . ==== ======= = ..
-  withdrawn       . XXXX ....... . ..
-  urged           . ==== ======= = ..
-  recalled        . HHHH HHHHHHH H ..
-)";
-
+// The first block of docs/life-cycle.md: a row is an event, a column a stage; the page says what the signs mean.
 std::map<std::string, std::string> ReadTable() {
   std::map<std::string, std::string> rows;
-  std::istringstream lines(kTable);
-  for (std::string line; std::getline(lines, line);) {
+  std::ifstream page(std::string(GRIDLOOP_SOURCE_DIR) + "/docs/life-cycle.md");
+  std::string line;
+  while (std::getline(page, line) && line != "```") continue;
+  while (std::getline(page, line) && line != "```") {
     std::istringstream words(line);
     std::string name;
     std::string cells;
@@ -59,7 +32,7 @@ std::map<std::string, std::string> ReadTable() {
   return rows;
 }
 
-TEST(LifeCycle, AWellFormedEventDoesWhatTheTableReads) {
+TEST(LifeCycle, AWellFormedEventDoesWhatThePageSays) {
   auto rows = ReadTable();
   ASSERT_EQ(rows.size(), static_cast<size_t>(kEventTypeCount - 1));
   for (int number = 1; number < kEventTypeCount; ++number) {
@@ -109,6 +82,24 @@ TEST(LifeCycle, WhatIsNoCaseworkGoesStraightToService) {
   EXPECT_EQ(walk.state.stage(), v1::STAGE_PLANNED);
   EXPECT_EQ(walk.Go(v1::EVENT_TYPE_GRADED), Void::kLifeCycle);
   EXPECT_EQ(walk.Go(v1::EVENT_TYPE_SERVICE_RECORDED), Void::kNone);
+}
+
+TEST(LifeCycle, AWorkerWhoAcceptsIsAssignedThereby) {
+  Walk walk;
+  ASSERT_EQ(walk.To(v1::STAGE_OFFERED), Void::kNone);
+  Event another = AcceptedDirectly(walk.state);
+  another.mutable_actor()->set_worker("w-2");
+  EXPECT_EQ(walk.Go(another), Void::kPayload);  // nobody accepts in another's name
+  ASSERT_EQ(walk.Go(AcceptedDirectly(walk.state)), Void::kNone);
+  EXPECT_EQ(walk.state.stage(), v1::STAGE_ASSIGNED);
+  EXPECT_EQ(walk.state.owner(), "r-1");
+  EXPECT_EQ(walk.state.worker(), "w-1");
+  EXPECT_FALSE(walk.state.has_offer());
+  EXPECT_EQ(walk.state.executors(0), "w-1");
+  EXPECT_EQ(walk.state.executor_organisations(0), "org-1");
+  EXPECT_EQ(Running(walk.state, v1::CLOCK_KIND_ASSIGNMENT), nullptr);
+  EXPECT_NE(Running(walk.state, v1::CLOCK_KIND_ASSESSMENT), nullptr);
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_ASSESSED), Void::kNone);
 }
 
 TEST(LifeCycle, OnlyTwoStagesCallForAReaction) {

@@ -34,6 +34,7 @@ Meaning MeaningOf(v1::Stage stage, const Cell& cell) {
 std::vector<Event> Variants(const NeedState& head, v1::EventType type) {
   std::vector<Event> variants = {WellFormed(head, type)};
   if (type == v1::EVENT_TYPE_ASSESSED) variants.emplace_back(variants[0]).mutable_assessed()->set_casework(false);
+  if (type == v1::EVENT_TYPE_OFFER_ACCEPTED) variants.push_back(AcceptedDirectly(head));
   if (type == v1::EVENT_TYPE_CLOSING_VERIFIED) {
     variants.emplace_back(variants[0]).mutable_closing_verified()->set_approved(false);
     StartClock(&variants.back(), v1::CLOCK_KIND_SERVICE, kNoonUs + kHourUs);

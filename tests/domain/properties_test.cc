@@ -32,6 +32,7 @@ v1::EventType LikelyType(const NeedState& head) {
 
 Event AnyEvent(const NeedState& head) {
   Event event = WellFormed(head, LikelyType(head));
+  if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && *rc::gen::arbitrary<bool>()) event = AcceptedDirectly(head);
   if (event.type() == v1::EVENT_TYPE_ASSESSED) event.mutable_assessed()->set_casework(*rc::gen::arbitrary<bool>());
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && *rc::gen::arbitrary<bool>()) {
     event.mutable_closing_verified()->set_approved(false);

@@ -107,6 +107,15 @@ TEST(Void, ABarredNeedIsNotWithdrawn) {
   EXPECT_EQ(walk.Go(v1::EVENT_TYPE_WITHDRAWN), kBarred);
 }
 
+TEST(Void, ACrisisIsNotAnsweredAtOnce) {
+  Walk walk;
+  ASSERT_EQ(walk.Go(Submitted("r", v1::URGENCY_CRISIS)), kNone);
+  ASSERT_EQ(walk.GoAll({v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED, v1::EVENT_TYPE_OFFER_ACCEPTED}), kNone);
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_ANSWERED), kBarred);
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_WORKER_ASSIGNED), kNone);
+  EXPECT_EQ(walk.Go(v1::EVENT_TYPE_ANSWERED), kBarred);
+}
+
 TEST(Void, AVerifierIsNobodyWhoEverGaveAService) {
   Walk walk;
   ASSERT_EQ(walk.To(v1::STAGE_PLANNED), kNone);

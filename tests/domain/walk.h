@@ -10,7 +10,7 @@
 
 namespace gridloop::histories {
 
-// The shortest legal road to each stage, as DOMAIN tells it.
+// The shortest legal road to each stage, as docs/life-cycle.md tells it.
 inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
   using namespace v1;
   std::vector<EventType> road = {

@@ -126,6 +126,29 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.Go(EVENT_TYPE_ANSWERED);
        w.Go(EVENT_TYPE_NOTE_ADDED);  // void: it has ended
      }},
+    {"a-worker-accepts-directly",
+     [](Writer& w) {
+       ToOffer(w);
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [&w](Event& e) {
+         e = AcceptedDirectly(w.state);
+         By(e, "w-2", "org-1");  // void: in another's name
+       });
+       w.Go(EVENT_TYPE_OFFER_ACCEPTED, [&w](Event& e) { e = AcceptedDirectly(w.state); });
+       w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_CLOSING_REQUESTED});
+       w.Go(EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { By(e, "w-1", ""); });
+       w.Go(EVENT_TYPE_CLOSING_VERIFIED, [](Event& e) { By(e, "h-1", ""); });
+     }},
+    {"a-crisis-is-not-answered-at-once",
+     [](Writer& w) {
+       w.Go(EVENT_TYPE_SUBMITTED, [](Event& e) { e.mutable_submitted()->set_urgency(URGENCY_CRISIS); });
+       w.GoAll({EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_ACCEPTED, EVENT_TYPE_ANSWERED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ANSWERED});
+     }},
+    {"held-is-not-recalled",
+     [](Writer& w) {
+       w.Go(EVENT_TYPE_SUBMITTED);
+       w.Go(EVENT_TYPE_HELD, [](Event& e) { e.mutable_held()->set_reason(HELD_REASON_SECOND_BOUNCE); });
+       w.GoAll({EVENT_TYPE_RECALLED, EVENT_TYPE_ESCALATED, EVENT_TYPE_ESCALATED, EVENT_TYPE_DISPATCHED});
+     }},
     {"no-casework-goes-straight-to-service",
      [](Writer& w) {
        ToAssigned(w);

@@ -7,16 +7,17 @@ namespace gridloop {
 namespace {
 
 TEST_F(City, OfTwoWhoRaceForOneOfferOneGetsIt) {
+  const Who deputy{"station", "deputy-s01", v1::ROLE_STATION_HEAD, "s01", ""};
   Start();
   for (int round = 0; round < 10; ++round) {
     std::string name = SubmitAndOffer("race-" + std::to_string(round));
     auto by_head = Accepting(name);
-    auto by_centre = Accepting(name);
+    auto by_deputy = Accepting(name);
     Expected<v1::AcceptOfferResponse> first = std::unexpected(Error{});
     Expected<v1::AcceptOfferResponse> second = std::unexpected(Error{});
     {
       std::jthread a([&] { first = Call(*assignment, &Assignment::AcceptOffer, head, by_head); });
-      std::jthread b([&] { second = Call(*assignment, &Assignment::AcceptOffer, dispatcher, by_centre); });
+      std::jthread b([&] { second = Call(*assignment, &Assignment::AcceptOffer, deputy, by_deputy); });
     }
     ASSERT_NE(first.has_value(), second.has_value()) << name;
     const Error& error = first ? second.error() : first.error();

@@ -33,8 +33,8 @@ bool IsAsked(const NeedState& head, const std::string& worker) {
 // of a crisis may be the centre's).
 bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& id, int64_t now_us) {
   if (id == head.worker() || std::ranges::find(head.co_workers(), id) != head.co_workers().end() || IsAsked(head, id)) return true;
-  const v1::Worker* worker = snapshot.FindWorker(id);
-  return worker != nullptr && snapshot.IsValid(worker->validity(), now_us) && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
+  const v1::Worker* worker = snapshot.WorkerAt(id, now_us);
+  return worker != nullptr && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
            std::string unit = BareId(post.unit());
            return (unit == head.unit() || snapshot.StationOf(unit) == head.station()) && snapshot.IsValid(post.validity(), now_us);
          });
@@ -49,7 +49,7 @@ bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now
     });
     v1::Actor actor;
     actor.set_worker(BareId(worker->name()));
-    return heads && !HasExecuted(head, WithOrganisation(actor, &snapshot));
+    return heads && !HasExecuted(head, WithOrganisation(actor, &snapshot, now_us));
   });
 }
 
@@ -81,15 +81,16 @@ void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& 
   *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
 }
 
-// Worker ids and the organisations that the directory names for them.
+// The organisations that the directory names for these workers at that time.
 template <class Workers>
-Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, const Workers& workers) {
+Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, int64_t at_us, const Workers& workers) {
   std::set<std::string> organisations;
   for (const std::string& worker : workers) {
-    const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->FindWorker(worker);
+    const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->WorkerAt(worker, at_us);
     if (found == nullptr) {
-      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + "; ListWorkers gives them.",
-                  "机构目录中没有该社工。");
+      const std::string day = snapshot == nullptr ? std::string() : " on " + snapshot->calendar().LocalDate(at_us);
+      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + day + "; ListWorkers gives those of today.",
+                  "机构目录中没有该社工，或当日不在职。");
     }
     if (!found->organisation().empty()) organisations.insert(found->organisation());
   }
@@ -184,7 +185,7 @@ void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerReques
     auto& assigned = *made.mutable_worker_assigned();
     std::vector<std::string> workers(assigned.co_workers().begin(), assigned.co_workers().end());
     workers.push_back(assigned.worker());
-    auto organisations = Organisations(snapshot, workers);
+    auto organisations = Organisations(snapshot, now_us, workers);
     if (!organisations) return std::unexpected(organisations.error());
     for (const auto& worker : workers) {
       if (!MayBeAssigned(*snapshot, head, worker, now_us)) {
@@ -238,7 +239,8 @@ void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& r
   std::vector<FieldViolation> violations;
   CheckText("findings", request.findings(), 1, 2000, &violations);
   auto snapshot = world_.snapshots.Active();
-  if (!request.type().empty() && snapshot && snapshot->FindType(request.type()) == nullptr) violations.push_back({"type", "is not in the directory"});
+  if (!request.type().empty() && snapshot && snapshot->TypeAt(request.type(), world_.clock.WallUs()) == nullptr)
+    violations.push_back({"type", "is not in use today; ListCategories gives the types"});
   Event event;
   event.set_type(v1::EVENT_TYPE_ASSESSED);
   auto& payload = *event.mutable_assessed();
@@ -315,7 +317,7 @@ void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequ
   payload.set_form(request.form());
   payload.set_content(request.content());
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
-    auto organisations = Organisations(snapshot, made.service_recorded().workers());
+    auto organisations = Organisations(snapshot, made.service_recorded().start_us(), made.service_recorded().workers());
     if (!organisations) return std::unexpected(organisations.error());
     made.mutable_service_recorded()->clear_organisations();
     for (const auto& organisation : *organisations) made.mutable_service_recorded()->add_organisations(organisation);

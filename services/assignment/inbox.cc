@@ -44,7 +44,7 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     const NeedState& state = **found;
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::AssignmentServiceGetNeedResponse response;
-    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get());
+    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
     *response.mutable_need() = StaffNeed(state, actor);
     bool personal = !request.purpose().empty() && MaySeePersonal(actor, state);
     if (personal) {
@@ -95,7 +95,7 @@ void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& req
   world_.view.Scan(rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
     if (!page) return reply(std::unexpected(page.error()));
     v1::ListInboxResponse response;
-    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get());
+    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
     for (const Row& row : page->rows) {
       if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, actor);
     }
@@ -112,7 +112,7 @@ void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& r
   if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this inbox; start again without one"}}));
   Follow<v1::WatchInboxResponse>(
       world_, pumps_, rows::BoxChangePrefix(*box), *after,
-      [this, query, box = *box, actor = WithOrganisation(caller.actor, world_.snapshots.Active().get())](
+      [this, query, box = *box, actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs())](
           const NeedState& state, bool caught_up, const std::string& key) -> std::optional<v1::WatchInboxResponse> {
         bool removed = !std::ranges::binary_search(rows::BoxesOf(state), box);
         if (removed && !caught_up) return std::nullopt;  // had left before the watch began

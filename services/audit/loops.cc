@@ -16,7 +16,7 @@ namespace {
 constexpr int kRowsAtATime = 200;
 constexpr int kLookedAt = 4000;      // rows and records a call; what lies behind comes with the next page
 constexpr int kEventsReadBack = 64;  // of one need, for one question
-constexpr int kLongHolidayDays = 3;  // DOMAIN: before a holiday of three days or more what falls due in it is listed
+constexpr int kLongHolidayDays = 3;  // what falls due in such a one is listed before it
 constexpr int kLongestRunDays = 31;  // of days off
 constexpr int kHolidaySearchDays = 400;
 constexpr int64_t kLastSecond = 253'402'300'799;  // of the year 9999
@@ -182,8 +182,7 @@ class Examiner {
     bool to_a_unit = state.stage() == v1::STAGE_DISPATCHED || state.stage() == v1::STAGE_OFFERED;
     if (to_a_unit && !unit_is_there(state.unit())) return "The unit that it is offered to is not in the active directory today.";
     if (state.worker().empty()) return {};
-    const v1::Worker* worker = snapshot_->FindWorker(state.worker());
-    if (worker == nullptr || !snapshot_->IsValid(worker->validity(), now_us_)) return "Its worker is not in the active directory today.";
+    if (snapshot_->WorkerAt(state.worker(), now_us_) == nullptr) return "Its worker is not in the active directory today.";
     return {};
   }
 

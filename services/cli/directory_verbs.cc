@@ -1,6 +1,7 @@
 // Units, workers, rules: looking them up, checking and activating a folder of tables.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "cli/verbs.h"
 #include "directory/loader.h"
 #include "domain/calendar.h"
+#include "domain/snapshot.h"
 #include "gridloop/v1/routing_service.pb.h"
 
 namespace gridloop::cli {
@@ -28,6 +30,12 @@ int PrintProblems(const std::string& folder, const Problems& found) {
   return errors;
 }
 
+// How many ids hold on the day.
+template <class Entries>
+size_t CountOn(const Entries& entries, const std::string& date) {
+  return static_cast<size_t>(std::count_if(entries.begin(), entries.end(), [&](const auto& entry) { return HoldsOn(entry.validity(), date); }));
+}
+
 int Check(Session& session, const std::string& folder, const std::string& today) {
   LoadResult result = LoadFolder(folder, today);
   if (session.json()) {
@@ -43,8 +51,8 @@ int Check(Session& session, const std::string& folder, const std::string& today)
     return kDirectoryBad;
   }
   const auto& directory = result.loaded->directory;
-  fmt::print("good: {} units, {} workers, {} communities, {} categories; {} warnings\n", directory.units_size(), directory.workers_size(),
-             directory.communities_size(), directory.categories_size(), warnings);
+  fmt::print("good: {} units, {} workers, {} communities, {} categories; {} warnings\n", CountOn(directory.units(), today), CountOn(directory.workers(), today),
+             CountOn(directory.communities(), today), CountOn(directory.categories(), today), warnings);
   return kGood;
 }
 
@@ -171,7 +179,10 @@ void AddLookUps(CLI::App& app, Session& session) {
       Table table({"WORKER", "NAME", "POSTS", "SKILLS", "ORGANISATION", "CAPACITY"});
       for (const auto& worker : all.workers()) {
         std::string posts;
-        for (const auto& post : worker.posts()) posts += (posts.empty() ? "" : ", ") + BareName(post.unit()) + (post.head() ? " (head)" : "");
+        for (const auto& post : worker.posts()) {
+          posts += (posts.empty() ? "" : ", ") + BareName(post.unit()) + (post.head() ? " (head)" : "");
+          if (!post.validity().to_date().empty()) posts += " until " + post.validity().to_date();
+        }
         table.Add({BareName(worker.name()), worker.display_name(), posts, Joined(worker.skills()), worker.organisation(), std::to_string(worker.capacity())});
       }
       session.Print(table);

@@ -160,15 +160,15 @@ Expected<Read> CheckRead(World& world, std::string_view name, std::string_view a
   return read;
 }
 
-v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot) {
+v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t now_us) {
   actor.clear_organisation();
-  const v1::Worker* worker = snapshot == nullptr ? nullptr : snapshot->FindWorker(actor.worker());
+  const v1::Worker* worker = snapshot == nullptr ? nullptr : snapshot->WorkerAt(actor.worker(), now_us);
   if (worker != nullptr) actor.set_organisation(worker->organisation());
   return actor;
 }
 
-void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event) {
-  *event->mutable_actor() = WithOrganisation(caller.actor, snapshot);
+void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us, Event* event) {
+  *event->mutable_actor() = WithOrganisation(caller.actor, snapshot, now_us);
   event->set_client(caller.client);
   event->set_trace(caller.trace);
   if (snapshot == nullptr) return;
@@ -200,7 +200,7 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
     event.set_event_id(running->event_id);
     event.set_body_mac(running->body_mac);
     event.set_request_id(running->command.request_id);
-    FillEnvelope(who, running->snapshot.get(), &event);
+    FillEnvelope(who, running->snapshot.get(), running->world.clock.WallUs(), &event);
     const auto& key_ids = (*found)->key_ids();
     auto key = key_ids.empty() ? running->world.keys.Take() : running->world.keys.Get(*key_ids.rbegin());
     if (!key) return running->reply(std::unexpected(key.error()));
@@ -233,7 +233,7 @@ void React(World& world, const std::string& subject, const std::string& head_eve
     if (!event) return event;
     event->set_subject(subject);
     event->set_event_id(event_id);
-    FillEnvelope(caller, snapshot.get(), &*event);
+    FillEnvelope(caller, snapshot.get(), now_us, &*event);
     return event;
   };
   world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0,

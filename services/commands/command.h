@@ -82,10 +82,10 @@ int PageSize(int asked);  // 0 is 50, at most 200
 Error NeedNotFound();
 
 // The actor with the organisation that the directory names for the worker.
-v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot);
+v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t now_us);
 
 // Fills actor (with the worker's organisation by the snapshot), client, trace, directory hashes.
-void FillEnvelope(const Caller& caller, const Snapshot* snapshot, Event* event);
+void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us, Event* event);
 
 // A reaction of the software itself on a want or a deadline: event id is H(subject, head event id, kind). `make` runs on
 // each head and gives the event, or kAborted if the want is gone. `done` as a Reactor wants it: again_later unless the

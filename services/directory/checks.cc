@@ -5,24 +5,32 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
+#include <numeric>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "domain/calendar.h"
+#include "domain/snapshot.h"
 
 namespace gridloop {
 namespace {
 
 constexpr std::string_view kFirstDay = "0000-00-00";
 constexpr std::string_view kLastDay = "9999-99-99";
+constexpr std::string_view kLastDate = "9999-12-31";
 constexpr int64_t kHolidayOutlookDays = 60;  // how far ahead an empty duty roster before a long holiday is an error
 constexpr int64_t kLongHolidayDays = 3;
+constexpr int64_t kRosterOutlookDays = 30;
+constexpr size_t kMaxTerms = 32;  // lines of one id; a worker's each carry the posts and shifts that fall into them
+constexpr size_t kCommunityDigits = 12;
+constexpr int kMaxSuggestions = 100;
+constexpr size_t kMaxSuggested = 200;
 
 std::string_view From(const v1::Validity& validity) { return validity.from_date().empty() ? kFirstDay : std::string_view(validity.from_date()); }
 std::string_view To(const v1::Validity& validity) { return validity.to_date().empty() ? kLastDay : std::string_view(validity.to_date()); }
-bool Holds(const v1::Validity& validity, std::string_view date) { return From(validity) <= date && date <= To(validity); }
 bool Within(const v1::Validity& inner, const v1::Validity& outer) { return From(outer) <= From(inner) && To(inner) <= To(outer); }
 std::string DaysText(const v1::Validity& validity) {
   if (validity.from_date().empty() && validity.to_date().empty()) return "always";
@@ -39,6 +47,80 @@ std::string_view Bare(std::string_view name) {
 
 template <class Message>
 using Index = std::unordered_map<std::string, const Row<Message>*>;
+
+// The rows of each id, by first day; one more than may be is enough to see that there are too many.
+template <class Message>
+using Terms = std::unordered_map<std::string, std::vector<const Row<Message>*>>;
+
+template <class Message, class Key>
+Terms<Message> MakeTerms(const std::vector<Row<Message>>& rows, Key key) {
+  Terms<Message> terms;
+  for (const Row<Message>& row : rows) {
+    if (auto& of_id = terms[key(row.value)]; of_id.size() <= kMaxTerms) of_id.push_back(&row);
+  }
+  for (auto& [id, of_id] : terms) {
+    std::ranges::stable_sort(of_id, {}, [](const Row<Message>* row) { return From(row->value.validity()); });
+  }
+  return terms;
+}
+
+template <class Message>
+const std::vector<const Row<Message>*>& Find(const Terms<Message>& terms, const std::string& key) {
+  static const std::vector<const Row<Message>*> none;
+  auto found = terms.find(key);
+  return found == terms.end() ? none : found->second;
+}
+
+template <class Message>
+bool AnyOn(const std::vector<const Row<Message>*>& rows, std::string_view date) {
+  return std::ranges::any_of(rows, [&](const Row<Message>* row) { return HoldsOn(row->value.validity(), date); });
+}
+
+const v1::Validity& DaysOf(const v1::Validity* days) { return *days; }
+template <class Message>
+const v1::Validity& DaysOf(const Row<Message>* row) {
+  return row->value.validity();
+}
+
+// The first day from `from` to `to` on which none of the rows holds. They are sorted by first day.
+template <class Rows>
+std::optional<std::string> FirstGap(const Rows& rows, std::string_view from, std::string_view to) {
+  std::string day(from);
+  for (const auto& row : rows) {
+    const v1::Validity& days = DaysOf(row);
+    if (From(days) > day) break;
+    if (To(days) < day) continue;
+    if (To(days) >= to || To(days) >= kLastDate) return std::nullopt;
+    day = NextDay(days.to_date());
+  }
+  return day <= to ? std::optional(std::move(day)) : std::nullopt;
+}
+
+template <class Rows>
+bool Cover(const Rows& rows, const v1::Validity& days) {
+  return !FirstGap(rows, From(days), To(days));
+}
+
+template <class Rows>
+std::string DaysTextOf(const Rows& rows) {
+  std::string text;
+  for (const auto& row : rows) text += (text.empty() ? "" : ", ") + DaysText(DaysOf(row));
+  return text;
+}
+
+// How many characters must be put in, taken out or replaced to turn one word into the other.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
 
 template <class Message, class Key>
 Index<Message> MakeIndex(const std::vector<Row<Message>>& rows, Key key) {
@@ -57,14 +139,24 @@ class Checker {
  public:
   Checker(const Tables& tables, std::string_view today, Problems& problems) : tables_(tables), today_(today), problems_(problems) {
     units_ = MakeIndex(tables.units, [](const v1::Unit& unit) { return unit.name(); });
-    communities_ = MakeIndex(tables.communities, [](const v1::Community& community) { return community.code(); });
-    institutions_ = MakeIndex(tables.institutions, [](const v1::Institution& row) { return row.id(); });
-    organisations_ = MakeIndex(tables.organisations, [](const v1::Organisation& row) { return row.id(); });
-    teams_ = MakeIndex(tables.teams, [](const v1::Team& row) { return row.id(); });
-    workers_ = MakeIndex(tables.workers, [](const v1::Worker& row) { return row.name(); });
+    communities_ = MakeTerms(tables.communities, [](const v1::Community& community) { return community.code(); });
+    institutions_ = MakeTerms(tables.institutions, [](const v1::Institution& row) { return row.id(); });
+    organisations_ = MakeTerms(tables.organisations, [](const v1::Organisation& row) { return row.id(); });
+    teams_ = MakeTerms(tables.teams, [](const v1::Team& row) { return row.id(); });
+    workers_ = MakeTerms(tables.workers, [](const v1::Worker& row) { return row.name(); });
   }
 
   void Run() {
+    CheckTerms("communities.csv", "community_code", communities_);
+    CheckTerms("institutions.csv", "id", institutions_);
+    CheckTerms("organisations.csv", "id", organisations_);
+    CheckTerms("teams.csv", "id", teams_);
+    CheckTerms("workers.csv", "id", workers_);
+    auto id = [](const auto& row) { return row.id(); };
+    CheckTerms("departments.csv", "id", MakeTerms(tables_.departments, id));
+    CheckTerms("categories.csv", "id", MakeTerms(tables_.categories, id));
+    CheckTerms("types.csv", "id", MakeTerms(tables_.types, id));
+    CheckTerms("dangers.csv", "id", MakeTerms(tables_.dangers, id));
     CheckUnits();
     CheckCoverage();
     CheckAliases();
@@ -73,16 +165,19 @@ class Checker {
     CheckPosts();
     CheckShiftsAndLeaves();
     CheckDuties();
+    CheckDutyPosts();
+    CheckRosterEnds();
     CheckCalendar();
     CheckHolidays();
     CheckWords();
+    CheckSkills();
     CheckPolicy();
   }
 
  private:
   // Is something known, or is its table unreadable, which was said already?
-  template <class Message>
-  bool Known(const Index<Message>& index, std::string_view table, const std::string& key) const {
+  template <class Rows>
+  bool Known(const Rows& index, std::string_view table, const std::string& key) const {
     return index.contains(key) || !tables_.Readable(table);
   }
 
@@ -92,20 +187,21 @@ class Checker {
                     "Use an id from units.csv, or add the unit there.");
   }
 
-  const Row<v1::Worker>* CheckWorker(std::string_view path, int line, const std::string& name) {
-    const Row<v1::Worker>* worker = Find(workers_, name);
-    if (worker == nullptr && tables_.Readable("workers.csv")) {
+  // The worker's terms; none if there is no such worker.
+  const std::vector<const Row<v1::Worker>*>& CheckWorker(std::string_view path, int line, const std::string& name) {
+    const auto& terms = Find(workers_, name);
+    if (terms.empty() && tables_.Readable("workers.csv")) {
       problems_.Error(std::string(path), line, "worker", fmt::format("there is no worker \"{}\"", Bare(name)),
                       "Use an id from workers.csv, or add the worker there.");
     }
-    return worker;
+    return terms;
   }
 
   // Within a group that must not overlap: reports each row that begins before an earlier one ended.
   struct Span {
     const v1::Validity* validity;
     int line;
-    std::string who;
+    std::string who;  // empty: the row itself, known by its id
   };
   void CheckOverlaps(std::string_view path, std::string_view column, const std::string& what, std::vector<Span> spans) {
     std::stable_sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
@@ -115,13 +211,47 @@ class Checker {
       if (From(*here.validity) <= To(*before.validity)) {
         const Span& later = here.line >= before.line ? here : before;
         const Span& earlier = here.line >= before.line ? before : here;
-        problems_.Error(std::string(path), later.line, std::string(column),
-                        fmt::format("{} has {} ({}) on the same days as {} ({}) in line {}", what, later.who, DaysText(*later.validity), earlier.who,
-                                    DaysText(*earlier.validity), earlier.line),
-                        "Drop one line, or end the earlier one the day before the later one begins.");
+        if (later.who.empty()) {
+          problems_.Error(std::string(path), later.line, std::string(column),
+                          fmt::format("{} ({}) stands in line {} ({}) already", what, DaysText(*later.validity), earlier.line, DaysText(*earlier.validity)),
+                          "Keep one of the two lines, give this one an id of its own, or end the earlier one the day before the later one begins.");
+        } else {
+          problems_.Error(std::string(path), later.line, std::string(column),
+                          fmt::format("{} has {} ({}) on the same days as {} ({}) in line {}", what, later.who, DaysText(*later.validity), earlier.who,
+                                      DaysText(*earlier.validity), earlier.line),
+                          "Drop one line, or end the earlier one the day before the later one begins.");
+        }
       }
       if (To(*here.validity) > To(*before.validity)) longest = index;
     }
+  }
+
+  // Rows of one id hold on different days.
+  template <class Message>
+  void CheckTerms(std::string_view path, std::string_view column, const Terms<Message>& terms) {
+    for (const auto& [id, rows] : terms) {
+      if (rows.size() < 2) continue;
+      std::vector<Span> spans;
+      for (const Row<Message>* row : rows) spans.push_back({&row->value.validity(), row->line, {}});
+      CheckOverlaps(path, column, fmt::format("\"{}\"", Bare(id)), std::move(spans));
+      if (rows.size() <= kMaxTerms) continue;
+      const auto last = std::ranges::max_element(rows, {}, [](const Row<Message>* row) { return row->line; });
+      problems_.Error(std::string(path), (*last)->line, std::string(column), fmt::format("\"{}\" has more than {} lines", Bare(id), kMaxTerms),
+                      "Drop those that ended long ago.");
+    }
+  }
+
+  // Reports a row whose dates reach beyond those of what it names. A side without a date does not: it goes as far as
+  // the named goes.
+  template <class Rows>
+  void CheckMeets(std::string_view path, int line, const v1::Validity& days, const Rows& named, std::string_view noun) {
+    if (named.empty() || (days.from_date().empty() && days.to_date().empty())) return;
+    const auto last = std::ranges::max_element(named, {}, [](const auto* row) { return To(row->value.validity()); });
+    const std::string_view from = days.from_date().empty() ? From(named.front()->value.validity()) : From(days);
+    const std::string_view to = days.to_date().empty() ? To((*last)->value.validity()) : To(days);
+    if (from <= to && !FirstGap(named, from, to)) return;
+    problems_.Error(std::string(path), line, "from_date", fmt::format("holds {}, but the {} is there {}", DaysText(days), noun, DaysTextOf(named)),
+                    fmt::format("Make the dates meet: nothing outside the {}'s days.", noun));
   }
 
   void CheckUnits() {
@@ -188,8 +318,8 @@ class Checker {
 
   // A community's code, or the community of a grid code, if the directory lists it.
   bool AreaKnown(const std::string& area) const {
-    if (IsDigits(area, 12)) return Known(communities_, "communities.csv", area);
-    if (IsDigits(area, 15)) return Known(communities_, "communities.csv", area.substr(0, 12));
+    if (IsDigits(area, kCommunityDigits)) return Known(communities_, "communities.csv", area);
+    if (IsDigits(area, 15)) return Known(communities_, "communities.csv", area.substr(0, kCommunityDigits));
     return false;
   }
 
@@ -205,9 +335,15 @@ class Checker {
                         "Use a 12-digit code from communities.csv, 15 digits that begin with one, or an id from "
                         "institutions.csv.");
       }
+      CheckMeets("coverage.csv", row.line, coverage.validity(), Find(communities_, place ? coverage.area().substr(0, kCommunityDigits) : std::string()),
+                 "community");
+      CheckMeets("coverage.csv", row.line, coverage.validity(), Find(institutions_, coverage.area()), "institution");
       if (const Row<v1::Unit>* unit = Find(units_, coverage.unit())) {
         const bool special = unit->value.kind() == v1::UNIT_KIND_SPECIAL;
-        if (special == place) {
+        if (unit->value.kind() == v1::UNIT_KIND_CENTER) {
+          problems_.Error("coverage.csv", row.line, "unit", "the centre covers nothing: routing never offers to it",
+                          place ? "Name a room or a station. What nobody covers comes to the centre by itself." : "Name a unit of kind special.");
+        } else if (special == place) {
           problems_.Error("coverage.csv", row.line, "unit",
                           special ? "a special unit covers institutions, not communities or cells" : "only a special unit covers an institution",
                           special ? "Name the room or station that covers it." : "Name a unit of kind special.");
@@ -223,25 +359,34 @@ class Checker {
     for (auto& [area, spans] : by_area) CheckOverlaps("coverage.csv", "area", fmt::format("\"{}\"", area), spans);
     if (!tables_.Readable("coverage.csv")) return;
     for (const Row<v1::Community>& row : tables_.communities) CheckGap(row, by_area[row.value.code()]);
+    for (const Row<v1::Institution>& row : tables_.institutions) {
+      const auto gap = GapFromToday(row.value.validity(), by_area[row.value.id()]);
+      if (!gap) continue;
+      problems_.Warning("institutions.csv", row.line, "id", fmt::format("no unit covers \"{}\" on {}", row.value.id(), *gap),
+                        "Add a line to coverage.csv with the special unit that serves it; needs from there go by its community until then.");
+    }
+  }
+
+  // The first day, today or later, on which the row holds and none of the spans does.
+  std::optional<std::string> GapFromToday(const v1::Validity& days, const std::vector<Span>& spans) const {
+    if (To(days) < today_) return std::nullopt;
+    std::vector<const v1::Validity*> sorted;
+    for (const Span& span : spans) sorted.push_back(span.validity);
+    std::ranges::stable_sort(sorted, {}, [](const v1::Validity* each) { return From(*each); });
+    return FirstGap(sorted, std::max(From(days), today_), To(days));
   }
 
   // A gap today is an error; one in the future may yet be filled.
-  void CheckGap(const Row<v1::Community>& row, std::vector<Span> spans) {
-    std::stable_sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return From(*a.validity) < From(*b.validity); });
-    std::string day(today_);  // the first day that is not known to be covered
-    for (const Span& span : spans) {
-      if (From(*span.validity) > day) break;
-      if (To(*span.validity) < day) continue;
-      if (span.validity->to_date().empty()) return;
-      day = NextDay(span.validity->to_date());
-    }
+  void CheckGap(const Row<v1::Community>& row, const std::vector<Span>& spans) {
+    const auto day = GapFromToday(row.value.validity(), spans);
+    if (!day) return;
     const std::string code = row.value.code();
-    if (day == today_) {
+    if (*day == today_) {
       problems_.Error("communities.csv", row.line, "community_code",
-                      spans.empty() ? fmt::format("no unit covers {}", code) : fmt::format("no unit covers {} on {}", code, day),
+                      spans.empty() ? fmt::format("no unit covers {}", code) : fmt::format("no unit covers {} on {}", code, *day),
                       "Add a line to coverage.csv: the community's room, or its station if it has none.");
     } else {
-      problems_.Warning("communities.csv", row.line, "community_code", fmt::format("no unit covers {} on {}", code, day),
+      problems_.Warning("communities.csv", row.line, "community_code", fmt::format("no unit covers {} on {}", code, *day),
                         "Add the unit that follows to coverage.csv before that day.");
     }
   }
@@ -256,6 +401,7 @@ class Checker {
       if (communities_.contains(row.value.alias())) {
         problems_.Error("grid_aliases.csv", row.line, "alias", "is the code of a community", "An alias must not hide a code of the directory itself.");
       }
+      CheckMeets("grid_aliases.csv", row.line, row.value.validity(), Find(communities_, row.value.grid_code().substr(0, kCommunityDigits)), "community");
       by_alias[row.value.alias()].push_back({&row.value.validity(), row.line, row.value.grid_code()});
     }
     for (auto& [alias, spans] : by_alias) CheckOverlaps("grid_aliases.csv", "alias", fmt::format("\"{}\"", alias), spans);
@@ -267,6 +413,7 @@ class Checker {
         problems_.Error("institutions.csv", row.line, "community", fmt::format("there is no community {}", row.value.community()),
                         "Use a code from communities.csv.");
       }
+      CheckMeets("institutions.csv", row.line, row.value.validity(), Find(communities_, row.value.community()), "community");
       if (IsDigits(row.value.id(), 12) || IsDigits(row.value.id(), 15)) {
         problems_.Error("institutions.csv", row.line, "id", "looks like the code of a community or cell", "Give it an id with a letter.");
       }
@@ -283,27 +430,42 @@ class Checker {
   void CheckWorkers() {
     for (const Row<v1::Team>& row : tables_.teams) {
       CheckOrganisation("teams.csv", row.line, row.value.organisation());
+      CheckMeets("teams.csv", row.line, row.value.validity(), Find(organisations_, row.value.organisation()), "organisation");
     }
-    for (const Row<v1::Worker>& row : tables_.workers) {
-      const v1::Worker& worker = row.value;
-      CheckOrganisation("workers.csv", row.line, worker.organisation());
-      if (const auto* organisation = Find(organisations_, worker.organisation());
-          organisation != nullptr && !Within(worker.validity(), organisation->value.validity())) {
-        problems_.Error("workers.csv", row.line, "from_date",
-                        fmt::format("is employed {}, but the organisation is there {}", DaysText(worker.validity()), DaysText(organisation->value.validity())),
-                        "Make the dates meet, or name the organisation that takes over.");
+    for (const Row<v1::Worker>& row : tables_.workers) CheckTerm(row);
+    for (const auto& [name, terms] : workers_) {
+      const auto first = std::ranges::min_element(terms, {}, [](const Row<v1::Worker>* term) { return term->line; });
+      for (const Row<v1::Worker>* term : terms) {
+        if (term->value.display_name() == (*first)->value.display_name()) continue;
+        problems_.Error("workers.csv", term->line, "display_name", fmt::format("\"{}\" has another name in line {}", Bare(name), (*first)->line),
+                        "Write the name the same way in each line of the worker, or give this one an id of its own.");
       }
-      if (worker.team().empty()) continue;
-      const auto* team = Find(teams_, worker.team());
-      if (team == nullptr) {
-        if (tables_.Readable("teams.csv")) {
-          problems_.Error("workers.csv", row.line, "team", fmt::format("there is no team \"{}\"", worker.team()), "Use an id from teams.csv, or add it there.");
-        }
-      } else if (team->value.organisation() != worker.organisation()) {
-        problems_.Error("workers.csv", row.line, "team",
-                        fmt::format("the team belongs to \"{}\", the worker to \"{}\"", team->value.organisation(), worker.organisation()),
-                        "Name a team of the worker's own organisation.");
+    }
+  }
+
+  void CheckTerm(const Row<v1::Worker>& row) {
+    const v1::Worker& worker = row.value;
+    CheckOrganisation("workers.csv", row.line, worker.organisation());
+    if (const auto& organisation = Find(organisations_, worker.organisation()); !organisation.empty() && !Cover(organisation, worker.validity())) {
+      problems_.Error("workers.csv", row.line, "from_date",
+                      fmt::format("is employed {}, but the organisation is there {}", DaysText(worker.validity()), DaysTextOf(organisation)),
+                      "Make the dates meet, or name the organisation that takes over.");
+    }
+    if (worker.team().empty()) return;
+    const auto& team = Find(teams_, worker.team());
+    if (team.empty()) {
+      if (tables_.Readable("teams.csv")) {
+        problems_.Error("workers.csv", row.line, "team", fmt::format("there is no team \"{}\"", worker.team()), "Use an id from teams.csv, or add it there.");
       }
+      return;
+    }
+    CheckMeets("workers.csv", row.line, worker.validity(), team, "team");
+    for (const Row<v1::Team>* each : team) {
+      if (!Overlap(each->value.validity(), worker.validity()) || each->value.organisation() == worker.organisation()) continue;
+      problems_.Error("workers.csv", row.line, "team",
+                      fmt::format("the team belongs to \"{}\", the worker to \"{}\"", each->value.organisation(), worker.organisation()),
+                      "Name a team of the worker's own organisation.");
+      break;
     }
   }
 
@@ -314,22 +476,18 @@ class Checker {
     for (const Row<PostRow>& row : tables_.posts) {
       const v1::Post& post = row.value.post;
       CheckUnit("posts.csv", row.line, "unit", post.unit());
-      const Row<v1::Worker>* worker = CheckWorker("posts.csv", row.line, "workers/" + row.value.worker);
+      const auto& terms = CheckWorker("posts.csv", row.line, "workers/" + row.value.worker);
       const Row<v1::Unit>* unit = Find(units_, post.unit());
-      if (worker != nullptr && !Within(post.validity(), worker->value.validity())) {
-        problems_.Error("posts.csv", row.line, "from_date",
-                        fmt::format("the post holds {}, but the worker is employed {}", DaysText(post.validity()), DaysText(worker->value.validity())),
-                        "Make the dates meet: no post outside the worker's employment.");
-      }
+      if (!terms.empty()) CheckPostInTerms(row, terms);
       if (unit != nullptr && !Within(post.validity(), unit->value.validity())) {
         problems_.Error("posts.csv", row.line, "from_date",
                         fmt::format("the post holds {}, but the unit exists {}", DaysText(post.validity()), DaysText(unit->value.validity())),
                         "Make the dates meet: no post outside the unit's days.");
       }
       by_post[row.value.worker + " " + post.unit()].push_back({&post.validity(), row.line, "a post"});
-      if (unit == nullptr || worker == nullptr) continue;
+      if (unit == nullptr || terms.empty()) continue;
       const std::string_view day = CountingDay(unit->value);
-      if (!Holds(post.validity(), day) || !Holds(worker->value.validity(), day)) continue;
+      if (!HoldsOn(post.validity(), day) || !AnyOn(terms, day)) continue;
       staffed.insert(post.unit());
       if (post.head()) headed.insert(post.unit());
     }
@@ -354,6 +512,23 @@ class Checker {
     }
   }
 
+  // A post may outlast one term and go on in the next. Days between two terms may be meant: then the worker is away.
+  void CheckPostInTerms(const Row<PostRow>& row, const std::vector<const Row<v1::Worker>*>& terms) {
+    const v1::Validity& days = row.value.post.validity();
+    const auto gap = FirstGap(terms, From(days), To(days));
+    if (!gap) return;
+    const auto last = std::ranges::max_element(terms, {}, [](const Row<v1::Worker>* term) { return To(term->value.validity()); });
+    if (From(terms.front()->value.validity()) <= From(days) && To(days) <= To((*last)->value.validity())) {
+      problems_.Warning("posts.csv", row.line, "from_date",
+                        fmt::format("the post holds {}, but from {} on \"{}\" is not employed until the next line in workers.csv begins", DaysText(days), *gap,
+                                    row.value.worker),
+                        "Close the gap in workers.csv, or end the post and begin it again in a line of its own.");
+    } else {
+      problems_.Error("posts.csv", row.line, "from_date", fmt::format("the post holds {}, but the worker is employed {}", DaysText(days), DaysTextOf(terms)),
+                      "Make the dates meet: no post outside the worker's employment.");
+    }
+  }
+
   // The day on which a unit must be staffed: today, or its first day if it is yet to open.
   std::string_view CountingDay(const v1::Unit& unit) const { return std::max(From(unit.validity()), today_); }
 
@@ -363,9 +538,10 @@ class Checker {
       CheckWorker("shifts.csv", row.line, "workers/" + row.value.worker);
       auto& earlier = by_day[fmt::format("{} {}", row.value.worker, row.value.shift.weekday())];
       for (const Row<ShiftRow>* other : earlier) {
-        if (row.value.shift.start_minute() < other->value.shift.end_minute() && other->value.shift.start_minute() < row.value.shift.end_minute()) {
+        if (row.value.shift.start_minute() < other->value.shift.end_minute() && other->value.shift.start_minute() < row.value.shift.end_minute() &&
+            Overlap(row.value.shift.validity(), other->value.shift.validity())) {
           problems_.Error("shifts.csv", row.line, "start", fmt::format("overlaps the worker's shift in line {}", other->line),
-                          "Join the two lines or make them apart.");
+                          "Join the two lines, make them apart, or end one the day before the other begins.");
           break;
         }
       }
@@ -386,14 +562,13 @@ class Checker {
       if (unit != nullptr && unit->value.kind() == v1::UNIT_KIND_SPECIAL) {
         problems_.Error("duty.csv", row.line, "unit", "a special unit has no duty roster", "Rosters are for rooms, stations and the centre.");
       }
-      const Row<v1::Worker>* worker = CheckWorker("duty.csv", row.line, duty.worker());
-      if (worker != nullptr && !Holds(worker->value.validity(), duty.date())) {
-        problems_.Error("duty.csv", row.line, "date",
-                        fmt::format("on {} \"{}\" is not employed ({})", duty.date(), Bare(duty.worker()), DaysText(worker->value.validity())),
+      const auto& terms = CheckWorker("duty.csv", row.line, duty.worker());
+      if (!terms.empty() && !AnyOn(terms, duty.date())) {
+        problems_.Error("duty.csv", row.line, "date", fmt::format("on {} \"{}\" is not employed ({})", duty.date(), Bare(duty.worker()), DaysTextOf(terms)),
                         "Put somebody else on duty.");
       }
       for (const Row<LeaveRow>* leave : leaves[duty.worker()]) {
-        if (!Holds(leave->value.days, duty.date())) continue;
+        if (!HoldsOn(leave->value.days, duty.date())) continue;
         problems_.Error("duty.csv", row.line, "date",
                         fmt::format("on {} \"{}\" is on leave (leaves.csv line {})", duty.date(), Bare(duty.worker()), leave->line),
                         "Put somebody else on duty.");
@@ -401,19 +576,79 @@ class Checker {
     }
   }
 
+  // Who is rung for a unit should know it: by a post there, at its station, or at another unit of that station.
+  void CheckDutyPosts() {
+    if (!tables_.Readable("posts.csv") || !tables_.Readable("units.csv")) return;
+    std::unordered_map<std::string, std::vector<const v1::Post*>> posts;
+    for (const Row<PostRow>& row : tables_.posts) posts["workers/" + row.value.worker].push_back(&row.value.post);
+    // The unit that a roster belongs to: a room's station, and for all others themselves.
+    auto station_of = [&](const std::string& name) -> std::string {
+      const Row<v1::Unit>* unit = Find(units_, name);
+      if (unit == nullptr) return {};
+      return unit->value.kind() == v1::UNIT_KIND_STATION || unit->value.kind() == v1::UNIT_KIND_CENTER ? name : unit->value.parent();
+    };
+    std::map<std::pair<std::string, std::string>, std::pair<const Row<v1::DutyEntry>*, int>> strangers;  // by unit and worker: first line, days
+    for (const Row<v1::DutyEntry>& row : tables_.duties) {
+      const v1::DutyEntry& duty = row.value;
+      const std::string station = station_of(duty.unit());
+      if (station.empty() || !workers_.contains(duty.worker())) continue;
+      const bool posted = std::ranges::any_of(posts[duty.worker()], [&](const v1::Post* post) {
+        if (!HoldsOn(post->validity(), duty.date())) return false;
+        const Row<v1::Unit>* unit = Find(units_, post->unit());
+        return post->unit() == duty.unit() || post->unit() == station || (unit != nullptr && unit->value.parent() == station);
+      });
+      if (posted) continue;
+      auto& [first, days] = strangers[{duty.unit(), duty.worker()}];
+      if (first == nullptr) first = &row;
+      ++days;
+    }
+    for (const auto& [key, found] : strangers) {
+      const auto& [first, days] = found;
+      problems_.Warning("duty.csv", first->line, "worker",
+                        fmt::format("on {} \"{}\" has no post at \"{}\", its station or a unit of that station{}", first->value.date(), Bare(key.second),
+                                    Bare(key.first), days > 1 ? fmt::format(", nor on {} more days", days - 1) : ""),
+                        "Put somebody of the station on duty, or add the post to posts.csv.");
+    }
+  }
+
+  // A roster that nobody goes on with leaves the unit without duty from the next day on.
+  void CheckRosterEnds() {
+    std::map<std::string, const Row<v1::DutyEntry>*> last;  // by unit
+    for (const Row<v1::DutyEntry>& row : tables_.duties) {
+      auto& latest = last[row.value.unit()];
+      if (latest == nullptr || latest->value.date() < row.value.date()) latest = &row;
+    }
+    const std::string horizon = DateFromDays(DaysFromDate(today_) + kRosterOutlookDays);
+    for (const auto& [name, row] : last) {
+      const Row<v1::Unit>* unit = Find(units_, name);
+      const std::string& date = row->value.date();
+      if (unit == nullptr || date >= horizon || date >= To(unit->value.validity()) || To(unit->value.validity()) < today_) continue;
+      problems_.Warning("duty.csv", row->line, "date", fmt::format("the roster of \"{}\" ends here: nobody is on duty from {} on", Bare(name), NextDay(date)),
+                        "Go on with it: add a line for each day that follows.");
+    }
+  }
+
   void CheckCalendar() {
     const int last_year = tables_.policy.last_dated_year;
     if (!tables_.Readable("calendar.csv") || !tables_.Readable("policy.yaml") || last_year == 0) return;
-    bool dated = false;
+    std::map<std::string, int> years;  // with the line of the first row of each
     for (const Row<v1::DatedDay>& row : tables_.dated_days) {
       const std::string year = row.value.date().substr(0, 4);
-      if (year == fmt::format("{:04}", last_year)) dated = true;
+      years.emplace(year, row.line);
       if (year > fmt::format("{:04}", last_year)) {
         problems_.Error("calendar.csv", row.line, "date", fmt::format("{} is after the last dated year {}", row.value.date(), last_year),
                         "Raise last_dated_year in policy.yaml once the year's notice is entered in full.");
       }
     }
-    if (!dated) {
+    for (auto year = years.begin(); year != years.end(); ++year) {
+      const auto next = std::next(year);
+      if (next == years.end()) break;
+      const std::string missing = DateFromDays(DaysFromDate(year->first + "-12-31") + 1).substr(0, 4);
+      if (missing == next->first) continue;
+      problems_.Error("calendar.csv", next->second, "date", fmt::format("{} has dated days and so has {}, but {} has none", year->first, next->first, missing),
+                      fmt::format("Enter the notice of {} in full: without it its holidays count as working days.", missing));
+    }
+    if (!years.contains(fmt::format("{:04}", last_year))) {
       problems_.Error("calendar.csv", 0, "date", fmt::format("has no day of the last dated year {}", last_year),
                       "Enter that year's notice, or lower last_dated_year in policy.yaml.");
     }
@@ -455,7 +690,7 @@ class Checker {
         std::vector<std::string> empty;
         for (int64_t at = std::max(first, today); at < day; ++at) {
           const std::string date = DateFromDays(at);
-          if (Holds(unit.validity(), date) && !on_duty.contains(unit.name() + " " + date)) empty.push_back(date);
+          if (HoldsOn(unit.validity(), date) && !on_duty.contains(unit.name() + " " + date)) empty.push_back(date);
         }
         if (empty.empty()) continue;
         problems_.Error("duty.csv", 0, "date",
@@ -468,17 +703,60 @@ class Checker {
 
   void CheckWords() {
     if (!tables_.Readable("types.csv")) return;
-    const bool has_other = std::any_of(tables_.types.begin(), tables_.types.end(), [](const auto& row) { return row.value.id() == "other"; });
+    const bool has_other =
+        std::ranges::any_of(tables_.types, [&](const auto& row) { return row.value.id() == "other" && HoldsOn(row.value.validity(), today_); });
     if (!has_other) {
-      problems_.Error("types.csv", 0, "id", "there is no type \"other\"", "Add it: a report without a type is taken as other.");
+      problems_.Error("types.csv", 0, "id", "there is no type \"other\" today", "Add it: a report without a type is taken as other.");
     }
+  }
+
+  // Skills have no table of their own: one that stands on one side only matches nothing, and is often misspelt.
+  void CheckSkills() {
+    if (!tables_.Readable("workers.csv") || !tables_.Readable("categories.csv") || !tables_.Readable("types.csv")) return;
+    struct Use {
+      std::string path;
+      int line = 0;
+      int rows = 0;
+    };
+    using Uses = std::map<std::string, Use>;
+    Uses had, wanted;
+    auto collect = [](const auto& rows, const char* path, Uses& uses) {
+      for (const auto& row : rows) {
+        for (const std::string& skill : row.value.skills()) {
+          Use& use = uses[skill];
+          if (use.rows++ == 0) use.path = path, use.line = row.line;
+        }
+      }
+    };
+    collect(tables_.workers, "workers.csv", had);
+    collect(tables_.categories, "categories.csv", wanted);
+    collect(tables_.types, "types.csv", wanted);
+    int suggestions = 0;
+    auto check = [&](const Uses& uses, const Uses& others, const char* lack, const char* remedy) {
+      for (const auto& [skill, use] : uses) {
+        if (others.contains(skill)) continue;
+        std::string like;
+        size_t nearest = std::min<size_t>(3, 1 + skill.size() / 3);  // as far as a slip of the pen
+        if (others.size() <= kMaxSuggested && ++suggestions <= kMaxSuggestions) {
+          for (const auto& [other, ignored] : others) {
+            if (const size_t distance = EditDistance(skill, other); distance < nearest) nearest = distance, like = other;
+          }
+        }
+        problems_.Warning(use.path, use.line, "skills",
+                          fmt::format("{} \"{}\"{}{}", lack, skill, use.rows > 1 ? fmt::format(" (here and in {} more lines)", use.rows - 1) : "",
+                                      like.empty() ? "" : fmt::format("; did you mean \"{}\"?", like)),
+                          remedy);
+      }
+    };
+    check(had, wanted, "no category and no type asks for the skill", "Write the skill as categories.csv and types.csv do, or add it where it helps.");
+    check(wanted, had, "no worker has the skill", "Write the skill as workers.csv does, or add it to those who have it.");
   }
 
   void CheckPolicy() {
     if (!tables_.Readable("policy.yaml")) return;
-    const auto categories = MakeIndex(tables_.categories, [](const v1::Category& row) { return row.id(); });
-    const auto types = MakeIndex(tables_.types, [](const v1::NeedType& row) { return row.id(); });
-    const auto dangers = MakeIndex(tables_.dangers, [](const v1::Danger& row) { return row.id(); });
+    const auto categories = MakeTerms(tables_.categories, [](const v1::Category& row) { return row.id(); });
+    const auto types = MakeTerms(tables_.types, [](const v1::NeedType& row) { return row.id(); });
+    const auto dangers = MakeTerms(tables_.dangers, [](const v1::Danger& row) { return row.id(); });
     for (const PolicyReference& reference : tables_.policy.references) {
       auto complain = [&](std::string_view noun, std::string_view table) {
         problems_.Error("policy.yaml", reference.line, reference.key, fmt::format("there is no {} \"{}\"", noun, reference.value),
@@ -497,6 +775,10 @@ class Checker {
           break;
         case PolicyReference::Kind::kUnit:
           if (!Known(units_, "units.csv", "units/" + value)) complain("unit", "units.csv");
+          if (const auto* unit = Find(units_, "units/" + value); unit != nullptr && unit->value.kind() == v1::UNIT_KIND_CENTER) {
+            problems_.Error("policy.yaml", reference.line, reference.key, "is the centre, to which routing never offers",
+                            "Write target: center and drop unit: then it waits in the centre's queue.");
+          }
           break;
         case PolicyReference::Kind::kAreaPrefix: {
           const bool found = !value.empty() && std::any_of(tables_.communities.begin(), tables_.communities.end(),
@@ -546,11 +828,11 @@ class Checker {
   const std::string_view today_;
   Problems& problems_;
   Index<v1::Unit> units_;
-  Index<v1::Community> communities_;
-  Index<v1::Institution> institutions_;
-  Index<v1::Organisation> organisations_;
-  Index<v1::Team> teams_;
-  Index<v1::Worker> workers_;
+  Terms<v1::Community> communities_;
+  Terms<v1::Institution> institutions_;
+  Terms<v1::Organisation> organisations_;
+  Terms<v1::Team> teams_;
+  Terms<v1::Worker> workers_;
 };
 
 }  // namespace

@@ -55,33 +55,47 @@ Loaded Build(Tables& tables) {
   v1::Directory& directory = loaded.directory;
   directory.set_display_name(tables.policy.display_name);
 
-  std::unordered_map<std::string, v1::Worker*> workers;
-  for (Row<v1::Worker>& row : tables.workers) workers.emplace(row.value.name().substr(sizeof("workers/") - 1), &row.value);
+  std::unordered_map<std::string, std::vector<v1::Worker*>> terms;  // by worker
+  for (Row<v1::Worker>& row : tables.workers) terms[row.value.name().substr(sizeof("workers/") - 1)].push_back(&row.value);
+  // Calls add(term) for each of the worker's terms that shares a day with the row.
+  auto each_term = [&](const std::string& worker, const v1::Validity& days, auto add) {
+    for (v1::Worker* term : terms.at(worker)) {
+      if (Overlap(term->validity(), days)) add(*term);
+    }
+  };
   std::stable_sort(tables.posts.begin(), tables.posts.end(), [](const auto& a, const auto& b) {
     return std::tuple(a.value.post.unit(), a.value.post.validity().from_date()) < std::tuple(b.value.post.unit(), b.value.post.validity().from_date());
   });
-  for (Row<PostRow>& row : tables.posts) *workers.at(row.value.worker)->add_posts() = row.value.post;
+  for (const auto& [row, line] : tables.posts) {
+    each_term(row.worker, row.post.validity(), [&](v1::Worker& term) { *term.add_posts() = row.post; });
+  }
   std::stable_sort(tables.shifts.begin(), tables.shifts.end(), [](const auto& a, const auto& b) {
-    return std::tuple(a.value.shift.weekday(), a.value.shift.start_minute()) < std::tuple(b.value.shift.weekday(), b.value.shift.start_minute());
+    auto key = [](const v1::Shift& shift) { return std::tuple(shift.weekday(), shift.start_minute(), shift.validity().from_date()); };
+    return key(a.value.shift) < key(b.value.shift);
   });
-  for (Row<ShiftRow>& row : tables.shifts) *workers.at(row.value.worker)->add_shifts() = row.value.shift;
+  for (const auto& [row, line] : tables.shifts) {
+    each_term(row.worker, row.shift.validity(), [&](v1::Worker& term) { *term.add_shifts() = row.shift; });
+  }
   std::stable_sort(tables.leaves.begin(), tables.leaves.end(), [](const auto& a, const auto& b) {
     return std::tuple(a.value.days.from_date(), a.value.days.to_date()) < std::tuple(b.value.days.from_date(), b.value.days.to_date());
   });
-  for (Row<LeaveRow>& row : tables.leaves) *workers.at(row.value.worker)->add_leaves() = row.value.days;
+  for (const auto& [row, line] : tables.leaves) {
+    each_term(row.worker, row.days, [&](v1::Worker& term) { *term.add_leaves() = row.days; });
+  }
 
   Fill(tables.units, directory.mutable_units(), [](const v1::Unit& row) { return row.name(); });
-  Fill(tables.communities, directory.mutable_communities(), [](const v1::Community& row) { return row.code(); });
+  auto by_id_and_day = [](const auto& row) { return std::tuple(row.id(), row.validity().from_date()); };
+  Fill(tables.communities, directory.mutable_communities(), [](const v1::Community& row) { return std::tuple(row.code(), row.validity().from_date()); });
   Fill(tables.coverages, directory.mutable_coverages(), [](const v1::Coverage& row) { return std::tuple(row.area(), row.validity().from_date()); });
   Fill(tables.grid_aliases, directory.mutable_grid_aliases(), [](const v1::GridAlias& row) { return std::tuple(row.alias(), row.validity().from_date()); });
-  Fill(tables.institutions, directory.mutable_institutions(), [](const v1::Institution& row) { return row.id(); });
-  Fill(tables.organisations, directory.mutable_organisations(), [](const v1::Organisation& row) { return row.id(); });
-  Fill(tables.teams, directory.mutable_teams(), [](const v1::Team& row) { return row.id(); });
-  Fill(tables.workers, directory.mutable_workers(), [](const v1::Worker& row) { return row.name(); });
+  Fill(tables.institutions, directory.mutable_institutions(), by_id_and_day);
+  Fill(tables.organisations, directory.mutable_organisations(), by_id_and_day);
+  Fill(tables.teams, directory.mutable_teams(), by_id_and_day);
+  Fill(tables.workers, directory.mutable_workers(), [](const v1::Worker& row) { return std::tuple(row.name(), row.validity().from_date()); });
   Fill(tables.duties, directory.mutable_duties(), [](const v1::DutyEntry& row) {
     return std::tuple(row.unit(), row.date());  // within a day the table's order is the order of ringing
   });
-  Fill(tables.departments, directory.mutable_departments(), [](const v1::Department& row) { return row.id(); });
+  Fill(tables.departments, directory.mutable_departments(), by_id_and_day);
   // These keep the table's order, in which people read them.
   auto same = [](const auto&) { return 0; };
   Fill(tables.categories, directory.mutable_categories(), same);

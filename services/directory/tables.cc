@@ -31,12 +31,12 @@ struct TableSpec {
 const std::vector<TableSpec>& Specs() {
   static const std::vector<TableSpec> specs = {
       {"units.csv", true, {{"id"}, {"display_name"}, {"kind"}, {"parent"}, {"phone", false}, {"address", false}, {"from_date", false}, {"to_date", false}}},
-      {"communities.csv", true, {{"community_code"}, {"community_name"}, {"town_code"}, {"town_name"}}},
+      {"communities.csv", true, {{"community_code"}, {"community_name"}, {"town_code"}, {"town_name"}, {"from_date", false}, {"to_date", false}}},
       {"coverage.csv", true, {{"area"}, {"unit"}, {"from_date", false}, {"to_date", false}}},
       {"grid_aliases.csv", false, {{"alias"}, {"grid_code"}, {"from_date", false}, {"to_date", false}}},
-      {"institutions.csv", false, {{"id"}, {"display_name"}, {"community"}}},
+      {"institutions.csv", false, {{"id"}, {"display_name"}, {"community"}, {"from_date", false}, {"to_date", false}}},
       {"organisations.csv", false, {{"id"}, {"display_name"}, {"from_date", false}, {"to_date", false}}},
-      {"teams.csv", false, {{"id"}, {"organisation"}, {"display_name"}}},
+      {"teams.csv", false, {{"id"}, {"organisation"}, {"display_name"}, {"from_date", false}, {"to_date", false}}},
       {"workers.csv",
        true,
        {{"id"},
@@ -49,15 +49,23 @@ const std::vector<TableSpec>& Specs() {
         {"from_date", false},
         {"to_date", false}}},
       {"posts.csv", true, {{"worker"}, {"unit"}, {"head", false}, {"from_date", false}, {"to_date", false}}},
-      {"shifts.csv", false, {{"worker"}, {"weekday"}, {"start"}, {"end"}}},
+      {"shifts.csv", false, {{"worker"}, {"weekday"}, {"start"}, {"end"}, {"from_date", false}, {"to_date", false}}},
       {"leaves.csv", false, {{"worker"}, {"from_date"}, {"to_date"}}},
       {"duty.csv", true, {{"unit"}, {"date"}, {"worker"}}},
-      {"departments.csv", false, {{"id"}, {"display_name"}, {"phone", false}}},
+      {"departments.csv", false, {{"id"}, {"display_name"}, {"phone", false}, {"from_date", false}, {"to_date", false}}},
       {"categories.csv",
        true,
-       {{"id"}, {"display_name"}, {"temporary", false}, {"restricted", false}, {"withdrawal_barred", false}, {"skills", false}, {"recognition", false}}},
-      {"types.csv", true, {{"id"}, {"display_name"}, {"skills", false}}},
-      {"dangers.csv", true, {{"id"}, {"display_name"}, {"urgency"}, {"restricted", false}}},
+       {{"id"},
+        {"display_name"},
+        {"temporary", false},
+        {"restricted", false},
+        {"withdrawal_barred", false},
+        {"skills", false},
+        {"recognition", false},
+        {"from_date", false},
+        {"to_date", false}}},
+      {"types.csv", true, {{"id"}, {"display_name"}, {"skills", false}, {"from_date", false}, {"to_date", false}}},
+      {"dangers.csv", true, {{"id"}, {"display_name"}, {"urgency"}, {"restricted", false}, {"from_date", false}, {"to_date", false}}},
       {"calendar.csv", true, {{"date"}, {"kind"}, {"display_name", false}, {"source"}}},
   };
   return specs;
@@ -154,6 +162,14 @@ class Cells {
                "Put the earlier day in from_date; both days are included.");
       validity->clear_to_date();
     }
+  }
+
+  // A row without dates gets none, so that it has the same bytes whether or not its table has the columns.
+  template <class Message>
+  void Dates(Message* message) {
+    v1::Validity validity;
+    Days(&validity);
+    if (!validity.from_date().empty() || !validity.to_date().empty()) *message->mutable_validity() = std::move(validity);
   }
 
   bool Flag(std::string_view column) {
@@ -355,6 +371,10 @@ const std::map<std::string, bool, std::less<>>& TableNames() {
 
 void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
   auto read = [&](std::string_view path, auto row) { ReadTable(path, texts, tables, problems, row); };
+  // Rows that may share an id: whether their days overlap is seen when all are there.
+  auto add = [](auto& rows, const Cells& cells, auto row) {
+    if (cells.usable()) rows.push_back({std::move(row), cells.line()});
+  };
 
   read("units.csv", [add = Adder(tables.units, "id")](Cells& cells) mutable {
     v1::Unit unit;
@@ -365,10 +385,10 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     unit.set_parent(UnitName(cells.OptionalId("parent")));
     unit.set_phone(cells.Phone("phone"));
     unit.set_address(cells.Text("address"));
-    cells.Days(unit.mutable_validity());
+    cells.Dates(&unit);
     add(cells, std::move(unit), id);
   });
-  read("communities.csv", [add = Adder(tables.communities, "community_code")](Cells& cells) mutable {
+  read("communities.csv", [&](Cells& cells) {
     v1::Community community;
     community.set_code(cells.Digits("community_code", 12));
     community.set_display_name(cells.Text("community_name", true));
@@ -378,14 +398,14 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
       cells.Complain("town_code", fmt::format("{} does not begin with {}", community.code(), community.town_code()),
                      "A community's code begins with its town's 9 digits.");
     }
-    const std::string code = community.code();
-    add(cells, std::move(community), code);
+    cells.Dates(&community);
+    add(tables.communities, cells, std::move(community));
   });
   read("coverage.csv", [&](Cells& cells) {
     v1::Coverage coverage;
     coverage.set_area(cells.Id("area", 64));
     coverage.set_unit(UnitName(cells.Id("unit")));
-    cells.Days(coverage.mutable_validity());
+    cells.Dates(&coverage);
     if (cells.usable()) tables.coverages.push_back({std::move(coverage), cells.line()});
   });
   read("grid_aliases.csv", [&](Cells& cells) {
@@ -401,37 +421,35 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
                      "Write a grid code (15 digits) or a community code (12 digits).");
       return;
     }
-    cells.Days(alias.mutable_validity());
+    cells.Dates(&alias);
     if (!alias.alias().empty()) tables.grid_aliases.push_back({std::move(alias), cells.line()});
   });
-  read("institutions.csv", [add = Adder(tables.institutions, "id")](Cells& cells) mutable {
+  read("institutions.csv", [&](Cells& cells) {
     v1::Institution institution;
     institution.set_id(cells.Id("id", 64));
     institution.set_display_name(cells.Text("display_name", true));
     institution.set_community(cells.Digits("community", 12));
-    const std::string id = institution.id();
-    add(cells, std::move(institution), id);
+    cells.Dates(&institution);
+    add(tables.institutions, cells, std::move(institution));
   });
-  read("organisations.csv", [add = Adder(tables.organisations, "id")](Cells& cells) mutable {
+  read("organisations.csv", [&](Cells& cells) {
     v1::Organisation organisation;
     organisation.set_id(cells.Id("id"));
     organisation.set_display_name(cells.Text("display_name", true));
-    cells.Days(organisation.mutable_validity());
-    const std::string id = organisation.id();
-    add(cells, std::move(organisation), id);
+    cells.Dates(&organisation);
+    add(tables.organisations, cells, std::move(organisation));
   });
-  read("teams.csv", [add = Adder(tables.teams, "id")](Cells& cells) mutable {
+  read("teams.csv", [&](Cells& cells) {
     v1::Team team;
     team.set_id(cells.Id("id"));
     team.set_organisation(cells.Id("organisation"));
     team.set_display_name(cells.Text("display_name", true));
-    const std::string id = team.id();
-    add(cells, std::move(team), id);
+    cells.Dates(&team);
+    add(tables.teams, cells, std::move(team));
   });
-  read("workers.csv", [add = Adder(tables.workers, "id")](Cells& cells) mutable {
+  read("workers.csv", [&](Cells& cells) {
     v1::Worker worker;
-    const std::string id = cells.Id("id");
-    worker.set_name(WorkerName(id));
+    worker.set_name(WorkerName(cells.Id("id")));
     worker.set_display_name(cells.Text("display_name", true));
     worker.set_organisation(cells.OptionalId("organisation"));
     worker.set_team(cells.OptionalId("team"));
@@ -442,15 +460,15 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     }
     cells.Ids("skills", worker.mutable_skills());
     worker.set_capacity(cells.Number("capacity", 0, 1000, false));
-    cells.Days(worker.mutable_validity());
-    add(cells, std::move(worker), id);
+    cells.Dates(&worker);
+    add(tables.workers, cells, std::move(worker));
   });
   read("posts.csv", [&](Cells& cells) {
     PostRow row;
     row.worker = cells.Id("worker");
     row.post.set_unit(UnitName(cells.Id("unit")));
     row.post.set_head(cells.Flag("head"));
-    cells.Days(row.post.mutable_validity());
+    cells.Dates(&row.post);
     if (cells.usable()) tables.posts.push_back({std::move(row), cells.line()});
   });
   read("shifts.csv", [&](Cells& cells) {
@@ -459,6 +477,7 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     row.shift.set_weekday(cells.Number("weekday", 1, 7, true));
     row.shift.set_start_minute(cells.Minutes("start"));
     row.shift.set_end_minute(cells.Minutes("end"));
+    cells.Dates(&row.shift);
     if (!cells.usable() || row.shift.weekday() == 0) return;
     if (row.shift.start_minute() >= row.shift.end_minute()) {
       cells.Complain("end", "the shift ends before it begins", "A shift past midnight is two lines, one for each day.");
@@ -480,15 +499,15 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     const std::string key = fmt::format("{} {} {}", cells.Raw("unit"), duty.date(), cells.Raw("worker"));
     add(cells, std::move(duty), key);
   });
-  read("departments.csv", [add = Adder(tables.departments, "id")](Cells& cells) mutable {
+  read("departments.csv", [&](Cells& cells) {
     v1::Department department;
     department.set_id(cells.Id("id"));
     department.set_display_name(cells.Text("display_name", true));
     department.set_phone(cells.Phone("phone"));
-    const std::string id = department.id();
-    add(cells, std::move(department), id);
+    cells.Dates(&department);
+    add(tables.departments, cells, std::move(department));
   });
-  read("categories.csv", [add = Adder(tables.categories, "id")](Cells& cells) mutable {
+  read("categories.csv", [&](Cells& cells) {
     v1::Category category;
     category.set_id(cells.Id("id"));
     category.set_display_name(cells.Text("display_name", true));
@@ -497,25 +516,25 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     category.set_withdrawal_barred(cells.Flag("withdrawal_barred"));
     cells.Ids("skills", category.mutable_skills());
     Assign(category.mutable_recognition(), cells.List("recognition"));
-    const std::string id = category.id();
-    add(cells, std::move(category), id);
+    cells.Dates(&category);
+    add(tables.categories, cells, std::move(category));
   });
-  read("types.csv", [add = Adder(tables.types, "id")](Cells& cells) mutable {
+  read("types.csv", [&](Cells& cells) {
     v1::NeedType type;
     type.set_id(cells.Id("id"));
     type.set_display_name(cells.Text("display_name", true));
     cells.Ids("skills", type.mutable_skills());
-    const std::string id = type.id();
-    add(cells, std::move(type), id);
+    cells.Dates(&type);
+    add(tables.types, cells, std::move(type));
   });
-  read("dangers.csv", [add = Adder(tables.dangers, "id")](Cells& cells) mutable {
+  read("dangers.csv", [&](Cells& cells) {
     v1::Danger danger;
     danger.set_id(cells.Id("id"));
     danger.set_display_name(cells.Text("display_name", true));
     danger.set_urgency(cells.Word<v1::Urgency>("urgency"));
     danger.set_restricted(cells.Flag("restricted"));
-    const std::string id = danger.id();
-    add(cells, std::move(danger), id);
+    cells.Dates(&danger);
+    add(tables.dangers, cells, std::move(danger));
   });
   read("calendar.csv", [add = Adder(tables.dated_days, "date")](Cells& cells) mutable {
     v1::DatedDay day;
@@ -569,6 +588,10 @@ int ParseMinutes(std::string_view text) {
   const int minutes = (text[3] - '0') * 10 + (text[4] - '0');
   if (minutes > 59 || hours * 60 + minutes > 24 * 60) return -1;
   return hours * 60 + minutes;
+}
+
+bool Overlap(const v1::Validity& a, const v1::Validity& b) {
+  return (a.to_date().empty() || b.from_date() <= a.to_date()) && (b.to_date().empty() || a.from_date() <= b.to_date());
 }
 
 bool IsDate(std::string_view text) {

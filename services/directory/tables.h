@@ -95,5 +95,6 @@ bool IsId(std::string_view text, size_t max_length = 32);  // a–z, 0–9 and "
 bool IsDigits(std::string_view text, size_t length);
 int ParseMinutes(std::string_view text);  // "09:30" → 570, "24:00" → 1440; −1 if malformed
 bool IsDate(std::string_view text);       // YYYY-MM-DD, and there is such a day
+bool Overlap(const v1::Validity& a, const v1::Validity& b);
 
 }  // namespace gridloop

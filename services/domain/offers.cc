@@ -11,14 +11,20 @@ namespace {
 constexpr int kUsualCapacity = 30;
 constexpr int64_t kMinuteUs = 60'000'000;
 
-std::set<std::string> WantedSkills(const Snapshot& snapshot, const store::v1::NeedState& state) {
+// What has ended since the need was reported still says what suits it.
+std::set<std::string> WantedSkills(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us) {
   std::set<std::string> skills;
+  const int64_t then_us = state.submitted_us();
   for (const auto& id : state.categories()) {
-    if (const auto* category = snapshot.FindCategory(id); category != nullptr) {
+    const auto* category = snapshot.CategoryAt(id, now_us);
+    if (category == nullptr) category = snapshot.CategoryAt(id, then_us);
+    if (category != nullptr) {
       skills.insert(category->skills().begin(), category->skills().end());
     }
   }
-  if (const auto* type = snapshot.FindType(state.type()); type != nullptr) {
+  const auto* type = snapshot.TypeAt(state.type(), now_us);
+  if (type == nullptr) type = snapshot.TypeAt(state.type(), then_us);
+  if (type != nullptr) {
     skills.insert(type->skills().begin(), type->skills().end());
   }
   return skills;
@@ -34,11 +40,13 @@ bool HeadOf(const Snapshot& snapshot, const v1::Worker& worker, const std::strin
 }
 
 bool OnShift(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
-  if (worker.shifts().empty()) return snapshot.calendar().IsOpen(at_us);
+  auto holds = [&](const v1::Shift& shift) { return snapshot.IsValid(shift.validity(), at_us); };
+  if (std::ranges::none_of(worker.shifts(), holds)) return snapshot.calendar().IsOpen(at_us);
   int weekday = snapshot.calendar().LocalWeekday(at_us);
   int minute = snapshot.calendar().LocalMinute(at_us);
-  return std::ranges::any_of(
-      worker.shifts(), [&](const v1::Shift& shift) { return shift.weekday() == weekday && minute >= shift.start_minute() && minute < shift.end_minute(); });
+  return std::ranges::any_of(worker.shifts(), [&](const v1::Shift& shift) {
+    return holds(shift) && shift.weekday() == weekday && minute >= shift.start_minute() && minute < shift.end_minute();
+  });
 }
 
 }  // namespace
@@ -55,7 +63,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   bool duty = !open && (state.urgency() == v1::URGENCY_URGENT || state.urgency() == v1::URGENCY_CRISIS);
 
   const bool crisis = state.urgency() == v1::URGENCY_CRISIS;
-  const auto skills = WantedSkills(snapshot, state);
+  const auto skills = WantedSkills(snapshot, state, now_us);
   struct Ranked {
     std::tuple<bool, bool, int, int, std::string> rank;  // smaller is better
     v1::OfferCandidate candidate;
@@ -106,7 +114,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     look_at_those_of(state.unit());
     if (!anybody()) look_at_those_of(state.station());
   }
-  const v1::Worker* submitter = state.self_accept() ? snapshot.FindWorker(state.submitter_worker()) : nullptr;
+  const v1::Worker* submitter = state.self_accept() ? snapshot.WorkerAt(state.submitter_worker(), now_us) : nullptr;
   if (submitter != nullptr) {
     bool posted = std::ranges::any_of(std::array{state.unit(), state.station()}, [&](const std::string& unit) {
       auto workers = snapshot.WorkersAt(unit, now_us);

@@ -155,7 +155,7 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
   Areas areas;
   areas.community = snapshot.CommunityOf(inputs.grid_code(), decision.at_us());
   if (code.size() == kCellDigits && code.find_first_not_of("0123456789") == std::string::npos) areas.cell = code;
-  if (const auto* institution = snapshot.FindInstitution(inputs.institution()); institution != nullptr) {
+  if (const auto* institution = snapshot.InstitutionAt(inputs.institution(), decision.at_us()); institution != nullptr) {
     areas.institution = institution->id();
     if (areas.community.empty()) areas.community = institution->community();
   }

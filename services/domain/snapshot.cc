@@ -10,9 +10,9 @@ constexpr int64_t kMinuteUs = 60'000'000;
 constexpr int kLongestHolidayDays = 31;
 
 template <class Entries>
-auto FindById(const Entries& entries, std::string_view id) -> decltype(&entries.Get(0)) {
+auto FindHolding(const Entries& entries, std::string_view id, const std::string& date) -> decltype(&entries.Get(0)) {
   for (const auto& entry : entries) {
-    if (entry.id() == id) return &entry;
+    if (entry.id() == id && HoldsOn(entry.validity(), date)) return &entry;
   }
   return nullptr;
 }
@@ -22,6 +22,10 @@ auto FindById(const Entries& entries, std::string_view id) -> decltype(&entries.
 std::string BareId(std::string_view name) {
   size_t slash = name.rfind('/');
   return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
+}
+
+bool HoldsOn(const v1::Validity& validity, std::string_view date) {
+  return (validity.from_date().empty() || validity.from_date() <= date) && (validity.to_date().empty() || date <= validity.to_date());
 }
 
 std::shared_ptr<const Snapshot> Snapshot::Make(v1::Directory directory, v1::Policy policy, v1::Calendar calendar, store::v1::ActiveHashes hashes) {
@@ -35,7 +39,7 @@ std::shared_ptr<const Snapshot> Snapshot::Make(v1::Directory directory, v1::Poli
     if (unit.kind() == v1::UNIT_KIND_CENTER) made->center_ = BareId(unit.name());
   }
   for (const auto& worker : made->directory_.workers()) {
-    made->workers_[BareId(worker.name())] = &worker;
+    made->workers_[BareId(worker.name())].push_back(&worker);
     std::set<std::string> units;
     for (const auto& post : worker.posts()) units.insert(BareId(post.unit()));
     for (const auto& unit : units) made->workers_by_unit_[unit].push_back(&worker);
@@ -50,14 +54,20 @@ const v1::Unit* Snapshot::FindUnit(std::string_view id) const {
   auto found = units_.find(std::string(id));
   return found == units_.end() ? nullptr : found->second;
 }
-const v1::Worker* Snapshot::FindWorker(std::string_view id) const {
+const v1::Worker* Snapshot::WorkerAt(std::string_view id, int64_t at_us) const {
   auto found = workers_.find(std::string(id));
-  return found == workers_.end() ? nullptr : found->second;
+  if (found == workers_.end()) return nullptr;
+  auto term = std::ranges::find_if(found->second, [&](const v1::Worker* worker) { return IsValid(worker->validity(), at_us); });
+  return term == found->second.end() ? nullptr : *term;
 }
-const v1::Category* Snapshot::FindCategory(std::string_view id) const { return FindById(directory_.categories(), id); }
-const v1::NeedType* Snapshot::FindType(std::string_view id) const { return FindById(directory_.types(), id); }
-const v1::Danger* Snapshot::FindDanger(std::string_view id) const { return FindById(directory_.dangers(), id); }
-const v1::Institution* Snapshot::FindInstitution(std::string_view id) const { return FindById(directory_.institutions(), id); }
+const v1::Category* Snapshot::CategoryAt(std::string_view id, int64_t at_us) const {
+  return FindHolding(directory_.categories(), id, calendar_.LocalDate(at_us));
+}
+const v1::NeedType* Snapshot::TypeAt(std::string_view id, int64_t at_us) const { return FindHolding(directory_.types(), id, calendar_.LocalDate(at_us)); }
+const v1::Danger* Snapshot::DangerAt(std::string_view id, int64_t at_us) const { return FindHolding(directory_.dangers(), id, calendar_.LocalDate(at_us)); }
+const v1::Institution* Snapshot::InstitutionAt(std::string_view id, int64_t at_us) const {
+  return FindHolding(directory_.institutions(), id, calendar_.LocalDate(at_us));
+}
 
 std::string Snapshot::StationOf(std::string_view unit) const {
   const v1::Unit* found = FindUnit(unit);
@@ -68,9 +78,7 @@ std::string Snapshot::StationOf(std::string_view unit) const {
 }
 
 bool Snapshot::IsValid(const v1::Validity& validity, int64_t at_us) const {
-  if (validity.from_date().empty() && validity.to_date().empty()) return true;
-  std::string date = calendar_.LocalDate(at_us);
-  return (validity.from_date().empty() || validity.from_date() <= date) && (validity.to_date().empty() || date <= validity.to_date());
+  return (validity.from_date().empty() && validity.to_date().empty()) || HoldsOn(validity, calendar_.LocalDate(at_us));
 }
 
 std::vector<const v1::Worker*> Snapshot::WorkersAt(std::string_view unit, int64_t at_us) const {
@@ -99,8 +107,7 @@ std::vector<const v1::Worker*> Snapshot::OnDutyRoster(std::string_view unit, int
   for (int i = 0; i < kLongestHolidayDays; ++i, date = DateFromDays(--day)) {
     for (const v1::DutyEntry* duty : found->second) {
       if (duty->date() != date) continue;
-      const v1::Worker* worker = FindWorker(BareId(duty->worker()));
-      if (worker != nullptr && IsValid(worker->validity(), at_us)) on_duty.push_back(worker);
+      if (const v1::Worker* worker = WorkerAt(BareId(duty->worker()), at_us); worker != nullptr) on_duty.push_back(worker);
     }
     if (!on_duty.empty() || calendar_.IsWorkingDay(date)) break;
   }
@@ -130,7 +137,10 @@ std::string Snapshot::CommunityOf(std::string_view grid_code, int64_t at_us) con
   const auto& communities = directory_.communities();
   auto found = std::lower_bound(communities.begin(), communities.end(), code,
                                 [](const v1::Community& community, const std::string& wanted) { return community.code() < wanted; });
-  return found != communities.end() && found->code() == code ? code : std::string();
+  for (; found != communities.end() && found->code() == code; ++found) {
+    if (IsValid(found->validity(), at_us)) return code;
+  }
+  return {};
 }
 
 v1::ClockStart Snapshot::StartClock(v1::ClockKind kind, v1::Urgency urgency, v1::Grade grade, int64_t start_us, v1::ClockKind chased) const {

@@ -19,6 +19,9 @@ namespace gridloop {
 // Ids here are bare ("s01", "w-0007"), names carry their collection ("units/s01").
 std::string BareId(std::string_view name);
 
+// Are the days those of a row that holds on `date` (YYYY-MM-DD)?
+bool HoldsOn(const v1::Validity& validity, std::string_view date);
+
 class Snapshot {
  public:
   // Takes checked messages; `hashes` name their blobs.
@@ -30,11 +33,12 @@ class Snapshot {
   const store::v1::ActiveHashes& hashes() const { return hashes_; }
 
   const v1::Unit* FindUnit(std::string_view id) const;
-  const v1::Worker* FindWorker(std::string_view id) const;
-  const v1::Category* FindCategory(std::string_view id) const;
-  const v1::NeedType* FindType(std::string_view id) const;
-  const v1::Danger* FindDanger(std::string_view id) const;
-  const v1::Institution* FindInstitution(std::string_view id) const;
+  // What holds at that time, or null: an id may have several rows, for different days.
+  const v1::Worker* WorkerAt(std::string_view id, int64_t at_us) const;
+  const v1::Category* CategoryAt(std::string_view id, int64_t at_us) const;
+  const v1::NeedType* TypeAt(std::string_view id, int64_t at_us) const;
+  const v1::Danger* DangerAt(std::string_view id, int64_t at_us) const;
+  const v1::Institution* InstitutionAt(std::string_view id, int64_t at_us) const;
   const std::string& center() const { return center_; }  // bare id
   // The station that answers for a unit: itself if it is a station or the centre, else its parent.
   std::string StationOf(std::string_view unit) const;
@@ -45,7 +49,7 @@ class Snapshot {
   std::vector<const v1::Worker*> OnDutyRoster(std::string_view unit, int64_t at_us) const;
   // Coverage rows of an area that are valid at that time.
   std::vector<const v1::Coverage*> CoverageOf(std::string_view area, int64_t at_us) const;
-  // Alias → code → 12-digit community, or empty if the directory knows none.
+  // Alias → code → 12-digit community, or empty if the directory knows none at that time.
   std::string ResolveGridCode(std::string_view grid_code, int64_t at_us) const;  // through aliases
   std::string CommunityOf(std::string_view grid_code, int64_t at_us) const;
   bool IsValid(const v1::Validity& validity, int64_t at_us) const;
@@ -63,7 +67,7 @@ class Snapshot {
   store::v1::ActiveHashes hashes_;
   std::string center_;
   std::unordered_map<std::string, const v1::Unit*> units_;
-  std::unordered_map<std::string, const v1::Worker*> workers_;
+  std::unordered_map<std::string, std::vector<const v1::Worker*>> workers_;  // each term
   std::unordered_map<std::string, std::vector<const v1::Worker*>> workers_by_unit_;
   std::unordered_map<std::string, std::vector<const v1::Coverage*>> coverage_;
   std::unordered_map<std::string, std::vector<const v1::DutyEntry*>> duties_;  // by unit

@@ -75,7 +75,7 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   event.set_body_mac(world_.secret.BodyMac(request));
   event.set_request_id(request.request_id());
   event.set_type(v1::EVENT_TYPE_SUBMITTED);
-  FillEnvelope(caller, snapshot.get(), &event);
+  FillEnvelope(caller, snapshot.get(), now_us, &event);
   if (request.report().has_observe_time()) event.set_occurred_at_us(FromTimestamp(request.report().observe_time()));
   v1::Submitted& submitted = *event.mutable_submitted();
   v1::Report& report = *submitted.mutable_report();
@@ -89,12 +89,12 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   submitted.set_center("center");
   if (snapshot) {
     for (const auto& id : report.dangers()) {
-      const v1::Danger* danger = snapshot->FindDanger(id);
+      const v1::Danger* danger = snapshot->DangerAt(id, now_us);
       urgency = std::max(urgency, danger->urgency());
       restricted |= danger->restricted();
     }
     for (const auto& id : report.categories()) {
-      const v1::Category* category = snapshot->FindCategory(id);
+      const v1::Category* category = snapshot->CategoryAt(id, now_us);
       restricted |= category->restricted();
       barred |= category->withdrawal_barred();
     }

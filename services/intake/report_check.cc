@@ -20,6 +20,20 @@ bool IsIdentityNumber(std::string_view text) {
   return text[17] == "10X98765432"[sum % 11];
 }
 
+// Why an id cannot be used in a report of today: it has ended, is yet to begin, or was never there.
+template <class Entries>
+std::string WhyNot(const Entries& entries, const std::string& id, const std::string& today, const std::string& remedy) {
+  std::string ended, begins;
+  for (const auto& entry : entries) {
+    if (entry.id() != id) continue;
+    if (const auto& last = entry.validity().to_date(); !last.empty() && last < today) ended = std::max(ended, last);
+    if (const auto& first = entry.validity().from_date(); first > today) begins = begins.empty() ? first : std::min(begins, first);
+  }
+  if (!begins.empty()) return "is in use from " + begins + " (" + begins + "起启用)" + remedy;
+  if (!ended.empty()) return "was in use until " + ended + " (已于" + ended + "停用)" + remedy;
+  return "is not in the directory" + remedy;
+}
+
 }  // namespace
 
 void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations) {
@@ -51,23 +65,27 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
   if (report.has_observe_time() && FromTimestamp(report.observe_time()) > now_us + kFutureUs) {
     wrong("report.observe_time", "is in the future; set the phone's clock or leave it out");
   }
-  auto ids = [&](const char* field, const auto& values, auto known, const char* list) {
+  const v1::Directory& directory = snapshot != nullptr ? snapshot->directory() : v1::Directory::default_instance();
+  const std::string today = snapshot != nullptr ? snapshot->calendar().LocalDate(now_us) : std::string();
+  auto ids = [&](const char* field, const auto& values, auto known, const auto& entries, const char* remedy) {
     if (values.size() > 16) wrong(field, "at most 16 are taken");
     for (int i = 0; i < std::min(values.size(), 16); ++i) {
       if (snapshot != nullptr && !known(values.Get(i))) {
-        wrong(std::string(field) + "[" + std::to_string(i) + "]", std::string("is not in the directory; ListCategories gives the ") + list);
+        wrong(std::string(field) + "[" + std::to_string(i) + "]", WhyNot(entries, values.Get(i), today, remedy));
       }
     }
   };
   ids(
-      "report.categories", report.categories(), [&](const std::string& id) { return snapshot->FindCategory(id) != nullptr; }, "categories");
+      "report.categories", report.categories(), [&](const std::string& id) { return snapshot->CategoryAt(id, now_us) != nullptr; }, directory.categories(),
+      "; ListCategories gives the categories");
   ids(
-      "report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->FindDanger(id) != nullptr; }, "dangers");
-  if (snapshot != nullptr && !report.type().empty() && snapshot->FindType(report.type()) == nullptr) {
-    wrong("report.type", "is not in the directory; ListCategories gives the types");
+      "report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->DangerAt(id, now_us) != nullptr; }, directory.dangers(),
+      "; ListCategories gives the dangers");
+  if (snapshot != nullptr && !report.type().empty() && snapshot->TypeAt(report.type(), now_us) == nullptr) {
+    wrong("report.type", WhyNot(directory.types(), report.type(), today, "; ListCategories gives the types"));
   }
-  if (snapshot != nullptr && !location.institution().empty() && snapshot->FindInstitution(location.institution()) == nullptr) {
-    wrong("report.location.institution", "is not in the directory");
+  if (snapshot != nullptr && !location.institution().empty() && snapshot->InstitutionAt(location.institution(), now_us) == nullptr) {
+    wrong("report.location.institution", WhyNot(directory.institutions(), location.institution(), today, ""));
   }
   const auto& subject = report.subject();
   text("report.subject.display_name", subject.display_name(), 0, 64);

@@ -8,15 +8,22 @@
 namespace gridloop {
 namespace {
 
-v1::GetDirectoryResponse Describe(const Snapshot& snapshot) {
+// Of several rows of an id at most one holds on a day, so this counts ids.
+template <class Entries>
+int CountOn(const Entries& entries, const std::string& date) {
+  return static_cast<int>(std::ranges::count_if(entries, [&](const auto& entry) { return HoldsOn(entry.validity(), date); }));
+}
+
+v1::GetDirectoryResponse Describe(const Snapshot& snapshot, int64_t now_us) {
+  const std::string today = snapshot.calendar().LocalDate(now_us);
   v1::GetDirectoryResponse response;
   response.set_display_name(snapshot.directory().display_name());
   response.set_directory_hash(Hex(snapshot.hashes().directory_hash()));
   response.set_policy_hash(Hex(snapshot.hashes().policy_hash()));
   response.set_calendar_hash(Hex(snapshot.hashes().calendar_hash()));
-  response.set_units(snapshot.directory().units_size());
-  response.set_workers(snapshot.directory().workers_size());
-  response.set_communities(snapshot.directory().communities_size());
+  response.set_units(CountOn(snapshot.directory().units(), today));
+  response.set_workers(CountOn(snapshot.directory().workers(), today));
+  response.set_communities(CountOn(snapshot.directory().communities(), today));
   response.set_last_dated_year(snapshot.calendar().message().last_dated_year());
   return response;
 }
@@ -56,7 +63,7 @@ std::unexpected<Error> NoDirectory() {
 void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
   auto snapshot = world_.snapshots.Active();
   if (!snapshot) return reply(NoDirectory());
-  reply(Describe(*snapshot));
+  reply(Describe(*snapshot, world_.clock.WallUs()));
 }
 
 // Runs where it is called: reading a directory takes a fraction of a second, a few times a year.
@@ -91,7 +98,7 @@ void Routing::ActivateDirectory(const Caller&, const v1::ActivateDirectoryReques
     loaded.hashes.set_activated_at_us(now_us);
     if (auto activated = world_.snapshots.store().Activate(loaded.hashes); !activated) return reply(std::unexpected(activated.error()));
   }
-  if (auto active = world_.snapshots.Active()) *response.mutable_active() = Describe(*active);
+  if (auto active = world_.snapshots.Active()) *response.mutable_active() = Describe(*active, now_us);
   reply(std::move(response));
 }
 
@@ -136,8 +143,11 @@ void Routing::ListWorkers(const Caller&, const v1::ListWorkersRequest& request, 
     violations.push_back({"unit", "is no unit of the active directory; leave it empty for all"});
   }
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
+  const std::string today = snapshot->calendar().LocalDate(world_.clock.WallUs());
   auto wanted = [&](const v1::Worker& worker) {
-    return request.unit().empty() || std::ranges::any_of(worker.posts(), [&](const auto& post) { return post.unit() == request.unit(); });
+    return HoldsOn(worker.validity(), today) && (request.unit().empty() || std::ranges::any_of(worker.posts(), [&](const v1::Post& post) {
+                                                   return post.unit() == request.unit() && HoldsOn(post.validity(), today);
+                                                 }));
   };
   v1::ListWorkersResponse response;
   response.set_next_page_token(world_.secret.PageToken(
@@ -149,9 +159,15 @@ void Routing::ListCategories(const Caller&, const v1::ListCategoriesRequest&, Ca
   auto snapshot = world_.snapshots.Active();
   if (!snapshot) return reply(NoDirectory());
   v1::ListCategoriesResponse response;
-  *response.mutable_categories() = snapshot->directory().categories();
-  *response.mutable_types() = snapshot->directory().types();
-  *response.mutable_dangers() = snapshot->directory().dangers();
+  const std::string today = snapshot->calendar().LocalDate(world_.clock.WallUs());
+  auto copy_current = [&](const auto& entries, auto* current) {
+    for (const auto& entry : entries) {
+      if (HoldsOn(entry.validity(), today)) *current->Add() = entry;
+    }
+  };
+  copy_current(snapshot->directory().categories(), response.mutable_categories());
+  copy_current(snapshot->directory().types(), response.mutable_types());
+  copy_current(snapshot->directory().dangers(), response.mutable_dangers());
   reply(std::move(response));
 }
 

@@ -43,6 +43,12 @@ class SampleCity {
     return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
   }
 
+  // Drops the lines that begin with `begin`.
+  void DropLines(const std::string& path, const std::string& begin) {
+    std::string& text = files_.at(path);
+    for (size_t at = text.find("\n" + begin); at != std::string::npos; at = text.find("\n" + begin)) text.erase(at + 1, text.find('\n', at + 1) - at);
+  }
+
   // Appends a line and gives its number.
   int Append(const std::string& path, const std::string& line) {
     std::string& text = files_.at(path);
@@ -185,6 +191,13 @@ TEST(Loader, TenDifferentMistakesAreReportedEachWithFileAndLine) {
   const int bad_id = city.Append("organisations.csv", "O 8,示例,,");
   const int fields = city.Append("teams.csv", "t-9,o1");
   const int team = city.ReplaceLine("workers.csv", "w-0001,", "w-0001,示例·张,o2,t-s01-1,,,,2023-01-01,");
+  const int to_center = city.Append("coverage.csv", "320585100002005,center,,");
+  city.ReplaceLine("coverage.csv", "school-2,", "");
+  const int uncovered = 3;
+  const int misspelt = city.ReplaceLine("workers.csv", "w-0002,", "w-0002,示例·林清安,o1,t-s01-1,,elderley,,2023-01-01,");
+  city.DropLines("calendar.csv", "2025-");
+  const int stranger = city.Append("duty.csv", "s01,2026-03-02,w-0030");
+  const int second_term = city.Append("workers.csv", "w-0003,示例·高远安,o1,t-s01-1,senior,elderly,20,2026-01-01,");
   city["policy.yaml"] += "colour: red\n";
   LoadResult result = city.Load();
   EXPECT_FALSE(result.loaded);
@@ -199,6 +212,12 @@ TEST(Loader, TenDifferentMistakesAreReportedEachWithFileAndLine) {
   EXPECT_TRUE(Reports(result, "departments.csv", bad_phone, "phone", "not a phone"));
   EXPECT_TRUE(Reports(result, "organisations.csv", bad_id, "id", "is not an id"));
   EXPECT_TRUE(Reports(result, "teams.csv", fields, "", "has 2 fields, the header 3"));
+  EXPECT_TRUE(Reports(result, "coverage.csv", to_center, "unit", "routing never offers to it"));
+  EXPECT_TRUE(Reports(result, "institutions.csv", uncovered, "id", "no unit covers \"school-2\"", true));
+  EXPECT_TRUE(Reports(result, "workers.csv", misspelt, "skills", "did you mean \"elderly\"?", true));
+  EXPECT_TRUE(Reports(result, "calendar.csv", 40, "date", "2024 has dated days and so has 2026, but 2025 has none"));
+  EXPECT_TRUE(Reports(result, "duty.csv", stranger, "worker", "on 2026-03-02 \"w-0030\" has no post at \"s01\"", true));
+  EXPECT_TRUE(Reports(result, "workers.csv", second_term, "id", "\"w-0003\" (from 2026-01-01) stands in line 20 (from 2023-01-01) already"));
   EXPECT_TRUE(Reports(result, "workers.csv", team, "team", "belongs to"));
   EXPECT_NE(Text(result.problems).find("colour: there is no such key"), std::string::npos);
 }
@@ -244,6 +263,142 @@ TEST(Loader, AGapInTheFutureWarnsAndSuccessionIsFine) {
   EXPECT_TRUE(Reports(gap, "communities.csv", 2, "community_code", "on 2026-06-01", true));
   city.Append("coverage.csv", "320585100001,s01,2026-06-01,");
   EXPECT_EQ(Text(city.Load().problems), "");
+}
+
+TEST(Loader, ATableWithEmptyDateColumnsIsTheOneWithoutThem) {
+  SampleCity city;
+  std::string& types = city["types.csv"];
+  std::string dated;
+  for (size_t at = 0, line = 0; at < types.size(); at = types.find('\n', at) + 1, ++line) {
+    dated += types.substr(at, types.find('\n', at) - at) + (line == 0 ? ",from_date,to_date\n" : ",,\n");
+  }
+  types = dated;
+  LoadResult result = city.Load();
+  ASSERT_TRUE(result.loaded) << Text(result.problems);
+  EXPECT_EQ(result.loaded->hashes.SerializeAsString(), SampleCity().Load().loaded->hashes.SerializeAsString());
+}
+
+TEST(Loader, AWorkerHasALineForEachTermAndPostsFallIntoTheTermsTheyTouch) {
+  SampleCity city;
+  city.ReplaceLine("workers.csv", "w-0001,", "w-0001,示例·何明安,o1,t-s01-1,social-worker,disability|mental-health,25,2023-01-01,2026-03-31");
+  city.Append("workers.csv", "w-0001,示例·何明安,o2,,senior,disability|mental-health,30,2026-04-01,");
+  city.ReplaceLine("posts.csv", "w-0001,s01,", "w-0001,s01,,2023-01-01,2025-12-31");
+  LoadResult result = city.Load();
+  ASSERT_TRUE(result.loaded) << Text(result.problems);
+  EXPECT_EQ(Text(result.problems), "");
+  std::vector<const v1::Worker*> terms;
+  for (const v1::Worker& worker : result.loaded->directory.workers()) {
+    if (worker.name() == "workers/w-0001") terms.push_back(&worker);
+  }
+  ASSERT_EQ(terms.size(), 2u);
+  EXPECT_EQ(terms[0]->organisation(), "o1");
+  EXPECT_EQ(terms[0]->posts_size(), 3);
+  EXPECT_EQ(terms[1]->organisation(), "o2");
+  EXPECT_EQ(terms[1]->certificate(), "senior");
+  EXPECT_EQ(terms[1]->posts_size(), 2);
+}
+
+TEST(Loader, TermsThatOverlapOrDisagreeOnTheNameAreErrors) {
+  SampleCity city;
+  const int overlap = city.Append("workers.csv", "w-0001,示例·何明安,o2,,,,,2026-01-01,");
+  city.ReplaceLine("workers.csv", "w-0002,", "w-0002,示例·林清安,o1,t-s01-1,,youth,30,2023-01-01,2026-03-31");
+  const int renamed = city.Append("workers.csv", "w-0002,示例·林,o1,t-s01-1,,youth,30,2026-04-01,");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "workers.csv", overlap, "id", "stands in line 18"));
+  EXPECT_TRUE(Reports(result, "workers.csv", renamed, "display_name", "\"w-0002\" has another name in line 19"));
+  EXPECT_EQ(Text(result.problems).find("林"), std::string::npos);  // names are not repeated
+  for (int day = 10; day < 50; ++day) city.Append("workers.csv", "w-0004,示例·多,,,,,,1990-01-01,1990-01-01");
+  EXPECT_NE(Text(city.Load().problems).find("\"w-0004\" has more than 32 lines"), std::string::npos);
+}
+
+TEST(Loader, AGapBetweenTwoTermsWithAPostInItWarns) {
+  SampleCity city;
+  city.ReplaceLine("workers.csv", "w-0030,", "w-0030,示例·刘康和,o3,t-s03-1,assistant,elderly|justice,20,2023-01-01,2025-06-30");
+  city.Append("workers.csv", "w-0030,示例·刘康和,o3,t-s03-1,social-worker,elderly|justice,20,2025-09-01,");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(result.loaded);
+  EXPECT_TRUE(Reports(result, "posts.csv", 83, "from_date", "from 2025-07-01 on \"w-0030\" is not employed", true));
+  const int absent = city.Append("duty.csv", "s03,2025-08-01,w-0030");
+  EXPECT_TRUE(Reports(city.Load(), "duty.csv", absent, "date", "is not employed (from 2023-01-01 to 2025-06-30, from 2025-09-01)"));
+}
+
+TEST(Loader, WordsEndAndAreFollowedUnderTheSameId) {
+  SampleCity city;
+  city["dangers.csv"] = "id,display_name,urgency,restricted,from_date,to_date\nfall,跌倒,routine,,,2025-12-31\nfall,跌倒,urgent,yes,2026-01-01,\n";
+  city["types.csv"] = "id,display_name,from_date,to_date\ncare,社会照顾,,2025-12-31\nother,其他,2026-06-01,\n";
+  city["policy.yaml"].replace(city["policy.yaml"].find("dangers: [abuse, violence]"), 26, "dangers: [fall]");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "types.csv", 0, "id", "no type \"other\" today"));
+  LoadResult later = city.Load("2026-06-01");
+  ASSERT_TRUE(later.loaded) << Text(later.problems);
+  EXPECT_EQ(later.loaded->directory.dangers_size(), 2);
+  EXPECT_EQ(later.loaded->directory.dangers(1).validity().from_date(), "2026-01-01");
+}
+
+TEST(Loader, DatesThatAreWrittenMeetThoseOfWhatTheyName) {
+  SampleCity city;
+  city["teams.csv"] = "id,organisation,display_name,from_date,to_date\nt-s01-1,o1,示例,2022-01-01,\n";
+  city["workers.csv"] = "id,display_name,organisation,team,from_date\nw-0001,示例·张,o1,t-s01-1,2023-01-01\n";
+  city["institutions.csv"] = "id,display_name,community,from_date,to_date\nschool-1,示例,320585100001,,2025-12-31\nschool-2,示例,320585403004,,\n";
+  const int late = city.Append("coverage.csv", "school-1,x-minors,2026-01-01,");
+  city.ReplaceLine("coverage.csv", "school-1,x-school", "school-1,x-school,,2025-12-31");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "teams.csv", 2, "from_date", "but the organisation is there from 2023-01-01"));
+  EXPECT_TRUE(Reports(result, "coverage.csv", late, "from_date", "but the institution is there until 2025-12-31"));
+  EXPECT_FALSE(Reports(result, "institutions.csv", 2, "id", "no unit covers", true));
+}
+
+TEST(Loader, TheCentreCoversNothingAndIsNoUnitOfARule) {
+  SampleCity city;
+  const int whole = city.ReplaceLine("coverage.csv", "320585100001,", "320585100001,center,,");
+  const int school = city.ReplaceLine("coverage.csv", "school-1,", "school-1,center,,");
+  std::string& policy = city["policy.yaml"];
+  policy.replace(policy.find("unit: x-minors"), 14, "unit: center");
+  const int rule = 1 + static_cast<int>(std::count(policy.begin(), policy.begin() + static_cast<std::ptrdiff_t>(policy.find("unit: center")), '\n'));
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "coverage.csv", whole, "unit", "the centre covers nothing"));
+  EXPECT_TRUE(Reports(result, "coverage.csv", school, "unit", "the centre covers nothing"));
+  EXPECT_TRUE(Reports(result, "policy.yaml", rule, "routing_rules[0].unit", "to which routing never offers"));
+  EXPECT_EQ(result.problems.size(), 3u) << Text(result.problems);
+}
+
+TEST(Loader, ASkillThatStandsOnOneSideOnlyWarnsOnceAndNamesWhatItIsLike) {
+  SampleCity city;
+  city.ReplaceLine("workers.csv", "w-0001,", "w-0001,示例·何明安,o1,t-s01-1,,elderley|welding,25,2023-01-01,");
+  city.ReplaceLine("workers.csv", "w-0002,", "w-0002,示例·林清安,o1,t-s01-1,,elderley,30,2023-01-01,");
+  city.ReplaceLine("types.csv", "rehabilitation,", "rehabilitation,康复训练,medcial|disability");
+  LoadResult result = city.Load();
+  EXPECT_TRUE(result.loaded);
+  EXPECT_TRUE(Reports(result, "workers.csv", 18, "skills", "asks for the skill \"elderley\" (here and in 1 more lines); did you mean \"elderly\"?", true));
+  EXPECT_TRUE(Reports(result, "workers.csv", 18, "skills", "asks for the skill \"welding\"", true));
+  EXPECT_TRUE(Reports(result, "types.csv", 5, "skills", "no worker has the skill \"medcial\"; did you mean \"medical\"?", true));
+  EXPECT_EQ(result.problems.size(), 3u) << Text(result.problems);
+}
+
+TEST(Loader, SomebodyOnDutyWithoutAPostThereWarnsOnce) {
+  SampleCity city;
+  const int stranger = city.Append("duty.csv", "r-320585100001,2026-03-02,w-0030");
+  city.Append("duty.csv", "s01,2026-03-03,w-0030");
+  city.Append("duty.csv", "s01,2026-03-04,w-0030");
+  city.Append("duty.csv", "r-320585100001,2026-03-03,w-0002");  // of the same station
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "duty.csv", stranger, "worker", "\"w-0030\" has no post at \"r-320585100001\", its station", true));
+  EXPECT_TRUE(Reports(result, "duty.csv", stranger + 1, "worker", "nor on 1 more days", true));
+  EXPECT_EQ(result.problems.size(), 2u) << Text(result.problems);
+}
+
+TEST(Loader, ARosterThatEndsWithinThirtyDaysWarns) {
+  EXPECT_FALSE(Reports(SampleCity().Load("2026-12-01"), "duty.csv", 366, "date", "ends here", true));
+  LoadResult result = SampleCity().Load("2026-12-31");
+  EXPECT_TRUE(result.loaded);
+  EXPECT_TRUE(Reports(result, "duty.csv", 366, "date", "the roster of \"center\" ends here: nobody is on duty from 2027-01-01 on", true));
+  EXPECT_TRUE(Reports(result, "duty.csv", 4381, "date", "\"r-320585100002\" ends here", true));
+  SampleCity city;
+  city.ReplaceLine("units.csv", "r-320585100002,", "r-320585100002,东区社工室,room,s01,,,,2026-12-31");
+  city.ReplaceLine("coverage.csv", "320585100002,", "320585100002,s01,,");
+  city.ReplaceLine("coverage.csv", "320585100002005,", "");
+  city.ReplaceLine("posts.csv", "w-0001,r-320585100002,", "");
+  EXPECT_FALSE(Reports(city.Load("2026-12-31"), "duty.csv", 4381, "date", "ends here", true));  // so does the room
 }
 
 TEST(Loader, PolicyMistakesAreReportedWithTheirLine) {

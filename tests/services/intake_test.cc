@@ -1,4 +1,5 @@
 // Reports that go wrong, and what lies in clear.
+#include <map>
 #include <set>
 #include <thread>
 
@@ -87,6 +88,43 @@ TEST_F(City, TextThatIsNoUtf8IsRefused) {
   auto refused = Call(*intake, &Intake::SubmitNeed, app, request);
   ASSERT_FALSE(refused);
   EXPECT_EQ(Fields(refused.error()), std::set<std::string>{"report.summary"});
+}
+
+TEST_F(City, WhatHasEndedIsRefusedInANewReportAndNoLongerListed) {
+  auto listed = Call(*routing, &Routing::ListCategories, app, {});
+  ASSERT_TRUE(listed);
+  auto workers_before = Call(*routing, &Routing::GetDirectory, dispatcher, {});
+  ASSERT_TRUE(workers_before);
+  v1::Directory changed = snapshots->Active()->directory();
+  changed.mutable_categories(0)->mutable_validity()->set_to_date("2025-12-31");
+  changed.mutable_types(0)->mutable_validity()->set_from_date("2026-04-01");  // care
+  for (auto& worker : *changed.mutable_workers()) {
+    if (worker.name() == "workers/w-0001") worker.mutable_validity()->set_to_date("2026-02-28");
+  }
+  auto hash = directories.Put(changed.SerializeAsString());
+  ASSERT_TRUE(hash);
+  auto active = snapshots->Active()->hashes();
+  active.set_directory_hash(*hash);
+  ASSERT_TRUE(directories.Activate(active));
+
+  auto request = Report("ended");
+  request.mutable_report()->add_categories(changed.categories(0).id());
+  request.mutable_report()->add_categories("no-such");
+  auto refused = Call(*intake, &Intake::SubmitNeed, app, request);
+  ASSERT_FALSE(refused);
+  std::map<std::string, std::string> fields;
+  for (const auto& field : refused.error().fields) fields[field.field] = field.description;
+  EXPECT_NE(fields["report.categories[0]"].find("until 2025-12-31"), std::string::npos);
+  EXPECT_NE(fields["report.categories[1]"].find("not in the directory"), std::string::npos);
+  EXPECT_NE(fields["report.type"].find("from 2026-04-01"), std::string::npos);
+
+  auto fewer = Call(*routing, &Routing::ListCategories, app, {});
+  ASSERT_TRUE(fewer);
+  EXPECT_EQ(fewer->categories_size(), listed->categories_size() - 1);
+  EXPECT_EQ(fewer->types_size(), listed->types_size() - 1);
+  auto workers_now = Call(*routing, &Routing::GetDirectory, dispatcher, {});
+  ASSERT_TRUE(workers_now);
+  EXPECT_EQ(workers_now->workers(), workers_before->workers() - 1);
 }
 
 TEST_F(City, ACellNobodyCoversIsHeldAtTheCentreWithAnOwnerAndAClock) {

@@ -111,6 +111,44 @@ TEST_F(City, ARestrictedNeedShowsAColleagueItsNumberAndClockAlone) {
   EXPECT_EQ(whole->need().report().summary(), "MARK-summary");
 }
 
+TEST_F(City, AServiceCountsForWhoEmployedTheWorkerThatDayAndWhoHasLeftIsNotAssigned) {
+  Start();
+  std::string name = Submit(Report("terms"));
+  std::string worker = ToAssigned(name);
+  Who executor = Worker(worker, "r-320585100001");
+  auto assess = On<v1::AssessNeedRequest>(name);
+  assess.set_findings("no casework");
+  ASSERT_TRUE(Call(*assignment, &Assignment::AssessNeed, executor, assess));
+  v1::Directory changed = snapshots->Active()->directory();
+  for (auto& each : *changed.mutable_workers()) {
+    if (each.name() == "workers/" + worker) each.mutable_validity()->set_to_date("2026-03-01");  // yesterday
+  }
+  auto hash = directories.Put(changed.SerializeAsString());
+  ASSERT_TRUE(hash);
+  auto active = snapshots->Active()->hashes();
+  active.set_directory_hash(*hash);
+  ASSERT_TRUE(directories.Activate(active));
+
+  auto service = On<v1::RecordServiceRequest>(name);
+  service.mutable_start_time()->set_seconds(clock.WallUs() / 1'000'000);
+  service.mutable_duration()->set_seconds(1800);
+  service.set_form("visit");
+  service.set_content("a visit");
+  service.add_workers("workers/" + worker);
+  auto today = Call(*assignment, &Assignment::RecordService, executor, service);
+  ASSERT_FALSE(today);
+  EXPECT_EQ(today.error().reason, "WORKER_NOT_FOUND");
+  EXPECT_NE(today.error().message.find("on 2026-03-02"), std::string::npos);
+  service.mutable_start_time()->set_seconds((clock.WallUs() - kDayUs) / 1'000'000);
+  auto yesterday = Call(*assignment, &Assignment::RecordService, executor, service);
+  ASSERT_TRUE(yesterday) << yesterday.error().message;
+  auto assign = On<v1::AssignWorkerRequest>(name);
+  assign.set_worker("workers/" + worker);
+  auto assigned = Call(*assignment, &Assignment::AssignWorker, head, assign);
+  ASSERT_FALSE(assigned);
+  EXPECT_EQ(assigned.error().reason, "WORKER_NOT_FOUND");
+}
+
 TEST_F(City, WhoServedNeverVerifiesNorDoesTheirOrganisation) {
   Start();
   std::string name = Submit(Report("verify"));
@@ -136,7 +174,7 @@ TEST_F(City, WhoServedNeverVerifiesNorDoesTheirOrganisation) {
   verify.set_closing(Base32(State(name)->closing_event_id()));
   verify.set_approve(true);
   // The executor with a head's credential, and a colleague of the executing organisation with one.
-  std::string organisation = snapshots->Active()->FindWorker(worker)->organisation();
+  std::string organisation = snapshots->Active()->WorkerAt(worker, clock.WallUs())->organisation();
   std::string colleague;
   for (const auto* each : snapshots->Active()->WorkersAt("s01", clock.WallUs())) {
     if (each->organisation() == organisation && BareId(each->name()) != worker) colleague = BareId(each->name());

@@ -63,6 +63,34 @@ TEST(DecideOffer, RanksByShiftThenSkillsThenLoadThenId) {
   EXPECT_TRUE(decision.alerts.empty());
 }
 
+TEST(DecideOffer, ACategoryThatHasEndedStillSaysWhatSuitsAnOldNeed) {
+  City city;
+  city.AddWorker("w1", {"oak"});
+  city.AddWorker("w2", {"oak"}, {"elderly"});
+  city.directory.mutable_categories(0)->mutable_validity()->set_to_date("2026-02-28");
+  store::v1::NeedState old = NeedAt("oak", "north", v1::URGENCY_ROUTINE);
+  old.set_submitted_us(At("2026-02-27 10:00"));
+  EXPECT_EQ(Candidates(Decide(city, old, kOpen)), "w1:fewer-skills w2:suggested*");
+}
+
+TEST(DecideOffer, AShiftCountsWhileItIsValid) {
+  City city;
+  auto& worker = city.AddWorker("w1", {"oak"});
+  auto* shift = worker.add_shifts();  // Monday afternoons until February, mornings since
+  shift->set_weekday(1);
+  shift->set_start_minute(14 * 60);
+  shift->set_end_minute(18 * 60);
+  shift->mutable_validity()->set_to_date("2026-02-28");
+  EXPECT_TRUE(Decide(city, NeedAt("oak", "north", v1::URGENCY_ROUTINE), kOpen).receipt.candidates(0).on_duty());  // no shift holds: opening hours
+  EXPECT_FALSE(Decide(city, NeedAt("oak", "north", v1::URGENCY_ROUTINE), "2026-02-23 10:00").receipt.candidates(0).on_duty());
+  shift = worker.add_shifts();
+  shift->set_weekday(1);
+  shift->set_start_minute(9 * 60);
+  shift->set_end_minute(9 * 60 + 30);
+  shift->mutable_validity()->set_from_date("2026-03-01");
+  EXPECT_FALSE(Decide(city, NeedAt("oak", "north", v1::URGENCY_ROUTINE), kOpen).receipt.candidates(0).on_duty());
+}
+
 TEST(DecideOffer, SuggestsNobodyOnLeaveOrAtCapacity) {
   City city;
   auto* leave = city.AddWorker("w1", {"oak"}).add_leaves();

@@ -20,10 +20,11 @@ TEST(Snapshot, FindsWhatTheTablesHold) {
   EXPECT_EQ(snapshot->center(), "center");
   ASSERT_NE(snapshot->FindUnit("oak"), nullptr);
   EXPECT_EQ(snapshot->FindUnit("nowhere"), nullptr);
-  EXPECT_NE(snapshot->FindCategory("elderly"), nullptr);
-  EXPECT_NE(snapshot->FindType("care"), nullptr);
-  EXPECT_EQ(snapshot->FindDanger("care"), nullptr);
-  EXPECT_EQ(snapshot->FindInstitution("middle-school")->community(), kOak);
+  const int64_t now = At("2026-03-02 09:00");
+  EXPECT_NE(snapshot->CategoryAt("elderly", now), nullptr);
+  EXPECT_NE(snapshot->TypeAt("care", now), nullptr);
+  EXPECT_EQ(snapshot->DangerAt("care", now), nullptr);
+  EXPECT_EQ(snapshot->InstitutionAt("middle-school", now)->community(), kOak);
   EXPECT_EQ(BareId("units/oak"), "oak");
   EXPECT_EQ(BareId("oak"), "oak");
 }
@@ -71,6 +72,42 @@ TEST(Snapshot, WorkersAreAtAUnitWhileTheirPostAndEmploymentLast) {
   EXPECT_EQ(Names(snapshot->WorkersAt("oak", At("2026-03-02 00:00"))), "a c");
   EXPECT_EQ(Names(snapshot->WorkersAt("north", At("2026-03-02 00:00"))), "a");
   EXPECT_EQ(Names(snapshot->WorkersAt("nowhere", At("2026-03-02 00:00"))), "");
+}
+
+TEST(Snapshot, AnIdWithSeveralRowsIsTheOneThatHoldsAtThatTime) {
+  City city;
+  auto& before = city.AddWorker("a", {"oak"}, {"elderly"});
+  before.set_organisation("o1");
+  before.mutable_validity()->set_to_date("2026-02-28");
+  auto& after = city.AddWorker("a", {"oak", "market"}, {"medical"});
+  after.set_organisation("o2");
+  after.mutable_validity()->set_from_date("2026-03-02");
+  for (const char* date : {"2026-02-28", "2026-03-01", "2026-03-02"}) city.OnDuty("oak", date, "a");
+  city.directory.mutable_categories(0)->mutable_validity()->set_to_date("2025-12-31");
+  auto* strict = city.directory.add_categories();
+  strict->set_id("elderly");
+  strict->set_restricted(true);
+  strict->mutable_validity()->set_from_date("2026-01-01");
+  auto snapshot = city.Make();
+  EXPECT_EQ(snapshot->WorkerAt("a", At("2026-02-28 23:59"))->organisation(), "o1");
+  EXPECT_EQ(snapshot->WorkerAt("a", At("2026-03-01 12:00")), nullptr);
+  EXPECT_EQ(snapshot->WorkerAt("a", At("2026-03-02 00:00"))->organisation(), "o2");
+  EXPECT_EQ(Names(snapshot->WorkersAt("oak", At("2026-02-28 12:00"))), "a");
+  EXPECT_EQ(Names(snapshot->WorkersAt("oak", At("2026-03-01 12:00"))), "");
+  EXPECT_EQ(Names(snapshot->WorkersAt("market", At("2026-02-28 12:00"))), "");
+  EXPECT_EQ(Names(snapshot->WorkersAt("market", At("2026-03-02 12:00"))), "a");
+  EXPECT_EQ(Names(snapshot->OnDutyRoster("oak", At("2026-02-28 12:00"))), "a");
+  EXPECT_EQ(Names(snapshot->OnDutyRoster("oak", At("2026-03-02 20:00"))), "a");
+  EXPECT_FALSE(snapshot->CategoryAt("elderly", At("2025-12-31 23:59"))->restricted());
+  EXPECT_TRUE(snapshot->CategoryAt("elderly", At("2026-01-01 00:00"))->restricted());
+}
+
+TEST(Snapshot, ACommunityIsKnownWhileItIsValid) {
+  City city;
+  city.directory.mutable_communities(0)->mutable_validity()->set_to_date("2026-03-31");
+  auto snapshot = city.Make();
+  EXPECT_EQ(snapshot->CommunityOf(kOakCell, At("2026-03-31 23:59")), kOak);
+  EXPECT_EQ(snapshot->CommunityOf(kOakCell, At("2026-04-01 00:00")), "");
 }
 
 TEST(DutyRoster, AnEntryLastsFromClosingToTheNextOpening) {

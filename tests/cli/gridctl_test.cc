@@ -73,7 +73,9 @@ class Gridctl : public Daemon {
     auto submitted = Submit(app_token_, Report(request_id));
     EXPECT_TRUE(submitted);
     if (!submitted) return {};
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (Run({"need", submitted->number()}, centre_token_).out.find("offered") == std::string::npos && !HasFailure()) {
+      if (std::chrono::steady_clock::now() > until) ADD_FAILURE() << submitted->number() << " was never offered";
     }
     return submitted->number();
   }

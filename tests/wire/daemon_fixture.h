@@ -41,6 +41,14 @@ class Daemon : public testing::Test {
       auto role = static_cast<v1::Role>(roles->value(i)->number());
       if (role != v1::ROLE_UNSPECIFIED) role_tokens_[role] = Token("one-of-each", roles->value(i)->name(), role, "s01");
     }
+    Start();
+  }
+  // On the same data, at another port.
+  void Restart() {
+    Stop();
+    Start();
+  }
+  void Start() {
     std::promise<void> stop;
     stop_ = std::move(stop);
     std::promise<void> serving;
@@ -69,9 +77,12 @@ class Daemon : public testing::Test {
     std::ifstream(directory_ / "ports") >> line;
     address_ = "127.0.0.1:" + line.substr(line.find('=') + 1);
   }
-  void TearDown() override {
+  void Stop() {
     stop_.set_value();
     daemon_.join();
+  }
+  void TearDown() override {
+    Stop();
     std::filesystem::remove_all(directory_);
   }
   std::string Token(const std::string& client, const std::string& principal, v1::Role role, const std::string& unit = {}, int64_t expires_s = 0) {

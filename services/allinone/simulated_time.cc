@@ -70,11 +70,13 @@ void SimulatedTime::GetTime(const Caller&, const v1::GetTimeRequest&, Callback<E
 }
 
 void SimulatedTime::AdvanceTime(const Caller&, const v1::AdvanceTimeRequest& request, Callback<Expected<v1::AdvanceTimeResponse>> reply) {
-  int64_t to_us = FromTimestamp(request.time());
+  std::vector<FieldViolation> violations;
+  const int64_t to_us = CheckTime("time", request.time(), &violations).value_or(0);
   int64_t now_us = clock_.WallUs();
-  if (!request.has_time() || to_us < now_us || to_us > now_us + kLongestAdvanceUs) {
-    return reply(std::unexpected(*Refuse({{"time", "must be now or later, at most 400 days ahead"}})));
+  if (violations.empty() && (to_us < now_us || to_us > now_us + kLongestAdvanceUs)) {
+    violations.push_back({"time", "must be now or later, at most 400 days ahead"});
   }
+  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   std::lock_guard lock(mutex_);
   if (running_ || stopping_) {
     return reply(std::unexpected(Error{Code::kAborted, "ADVANCE_RUNNING", "The clock is being moved already; wait for that.", "", {}, {}, 100'000}));
@@ -93,10 +95,9 @@ void SimulatedTime::AdvanceTime(const Caller&, const v1::AdvanceTimeRequest& req
 
 std::vector<int64_t> SimulatedTime::NextDue(int limit) {
   std::vector<int64_t> due;
-  view_.Scan(rows::DuePrefix(), {}, limit, std::nullopt, [&due](Expected<RowPage> page) {
-    if (!page) return;
-    for (const Row& row : page->rows) due.push_back(static_cast<int64_t>(rows::NumberBeforeSubject(row.key)));
-  });
+  auto page = ReadRows(view_, rows::DuePrefix(), {}, limit);
+  if (!page) return due;
+  for (const Row& row : page->rows) due.push_back(static_cast<int64_t>(rows::NumberBeforeSubject(row.key)));
   return due;
 }
 

@@ -14,6 +14,11 @@ namespace gridloop {
 namespace {
 
 constexpr int64_t kFutureUs = 300'000'000;
+// Whoever finds a need may serve at once and report when there is a network again; what lies further back is a wrong date.
+constexpr int64_t kServedBeforeReportUs = 7 * 86'400'000'000;
+// A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred
+// events; past this bound notes, which anybody of the unit may add at any time, are the ones that are refused.
+constexpr int kMostEventsWithNotes = 1000;
 
 std::unexpected<Error> OfferNotOpen() {
   return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "This offer is not open any more; look at the inbox again.", "该派单已失效，请刷新收件箱。");
@@ -81,6 +86,13 @@ void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& 
   *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
 }
 
+// Their form: an id that nobody knows is named in an error, and must be short and no text for that.
+template <class Workers>
+void CheckWorkers(const std::string& field, const Workers& workers, int most, std::vector<FieldViolation>* violations) {
+  if (workers.size() > most) violations->push_back({field, "at most " + std::to_string(most) + " are taken"});
+  for (int i = 0; i < std::min(workers.size(), most); ++i) CheckId(field + "[" + std::to_string(i) + "]", BareId(workers.Get(i)), violations);
+}
+
 // The organisations that the directory names for these workers at that time.
 template <class Workers>
 Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, int64_t at_us, const Workers& workers) {
@@ -95,6 +107,12 @@ Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, int64_t 
     if (!found->organisation().empty()) organisations.insert(found->organisation());
   }
   return organisations;
+}
+
+std::optional<int64_t> CheckPast(std::string_view field, const google::protobuf::Timestamp& time, int64_t now_us, std::vector<FieldViolation>* violations) {
+  auto at_us = CheckTime(field, time, violations);
+  if (at_us && *at_us > now_us + kFutureUs) violations->push_back({std::string(field), "is in the future; correct it"});
+  return at_us;
 }
 
 void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* violations) {
@@ -124,12 +142,12 @@ void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* viola
 }  // namespace
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
-  auto offer = CheckObjectId("offer", request.offer());
-  if (!offer) return reply(std::unexpected(offer.error()));
+  std::vector<FieldViolation> violations;
+  std::string offer = CheckObjectId("offer", request.offer(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_OFFER_ACCEPTED);
-  event.mutable_offer_accepted()->set_offer(*offer);
-  auto decide = [offer = *offer, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  event.mutable_offer_accepted()->set_offer(offer);
+  auto decide = [offer, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (head.offer().event_id() != offer) return OfferNotOpen();
     auto& accepted = *made.mutable_offer_accepted();
     accepted.set_late(now_us > head.offer().due_us());
@@ -138,7 +156,7 @@ void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest&
       return {};
     }
     if (!head.offer().direct_accept() || !IsAsked(head, actor.worker())) return HeadAccepts();
-    auto organisations = Organisations(snapshot, std::vector{actor.worker()});
+    auto organisations = Organisations(snapshot, now_us, std::vector{actor.worker()});
     if (!organisations) return std::unexpected(organisations.error());
     accepted.set_worker(actor.worker());
     accepted.clear_organisations();
@@ -146,21 +164,20 @@ void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest&
     StartStepClock(snapshot, v1::STAGE_ASSIGNED, head, now_us, &made);
     return {};
   };
-  Run(world_, caller, request, "accept", std::move(event), {}, decide, std::move(reply));
+  Run(world_, caller, request, "accept", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::DeclineOffer(const Caller& caller, const v1::DeclineOfferRequest& request, Callback<Expected<v1::DeclineOfferResponse>> reply) {
-  auto offer = CheckObjectId("offer", request.offer());
-  if (!offer) return reply(std::unexpected(offer.error()));
   std::vector<FieldViolation> violations;
+  std::string offer = CheckObjectId("offer", request.offer(), &violations);
   if (request.reason() == v1::DECLINE_REASON_UNSPECIFIED || !v1::DeclineReason_IsValid(request.reason())) violations.push_back({"reason", "is required"});
   CheckText("text", request.text(), request.reason() == v1::DECLINE_REASON_OTHER ? 1 : 0, 500, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_OFFER_DECLINED);
-  event.mutable_offer_declined()->set_offer(*offer);
+  event.mutable_offer_declined()->set_offer(offer);
   event.mutable_offer_declined()->set_reason(request.reason());
   event.mutable_offer_declined()->set_text(request.text());
-  auto decide = [offer = *offer, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [offer, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (head.offer().event_id() != offer) return OfferNotOpen();
     if (role == v1::ROLE_WORKER && !head.offer().direct_accept()) return HeadAccepts();
     if (head.offer().binding()) {
@@ -174,8 +191,12 @@ void Assignment::DeclineOffer(const Caller& caller, const v1::DeclineOfferReques
 
 void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply) {
   std::vector<FieldViolation> violations;
-  if (!request.worker().starts_with("workers/")) violations.push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
-  if (request.co_workers_size() > 5) violations.push_back({"co_workers", "at most 5 are taken"});
+  if (!request.worker().starts_with("workers/")) {
+    violations.push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
+  } else {
+    CheckId("worker", BareId(request.worker()), &violations);
+  }
+  CheckWorkers("co_workers", request.co_workers(), 5, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_WORKER_ASSIGNED);
   auto& payload = *event.mutable_worker_assigned();
@@ -224,12 +245,11 @@ void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEme
   std::vector<FieldViolation> violations;
   CheckText("action", request.action(), 1, 2000, &violations);
   CheckText("informed_parties", request.informed_parties(), 0, 500, &violations);
-  if (request.has_action_time() && FromTimestamp(request.action_time()) > world_.clock.WallUs() + kFutureUs) {
-    violations.push_back({"action_time", "is in the future"});
-  }
+  std::optional<int64_t> action_us;
+  if (request.has_action_time()) action_us = CheckPast("action_time", request.action_time(), world_.clock.WallUs(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_EMERGENCY_RECORDED);
-  if (request.has_action_time()) event.set_occurred_at_us(FromTimestamp(request.action_time()));
+  if (action_us) event.set_occurred_at_us(*action_us);
   event.mutable_emergency_recorded()->set_action(request.action());
   event.mutable_emergency_recorded()->set_informed_parties(request.informed_parties());
   Run(world_, caller, request, "record-emergency", std::move(event), std::move(violations), nullptr, std::move(reply));
@@ -239,8 +259,10 @@ void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& r
   std::vector<FieldViolation> violations;
   CheckText("findings", request.findings(), 1, 2000, &violations);
   auto snapshot = world_.snapshots.Active();
-  if (!request.type().empty() && snapshot && snapshot->TypeAt(request.type(), world_.clock.WallUs()) == nullptr)
+  if (!request.type().empty() && !snapshot) CheckId("type", request.type(), &violations);
+  if (!request.type().empty() && snapshot && snapshot->TypeAt(request.type(), world_.clock.WallUs()) == nullptr) {
     violations.push_back({"type", "is not in use today; ListCategories gives the types"});
+  }
   Event event;
   event.set_type(v1::EVENT_TYPE_ASSESSED);
   auto& payload = *event.mutable_assessed();
@@ -299,24 +321,30 @@ void Assignment::PlanService(const Caller& caller, const v1::PlanServiceRequest&
 void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequest& request, Callback<Expected<v1::RecordServiceResponse>> reply) {
   static const std::set<std::string> kForms = {"visit", "talk", "phone", "group", "accompaniment", "material"};
   std::vector<FieldViolation> violations;
-  if (!request.has_start_time() || FromTimestamp(request.start_time()) > world_.clock.WallUs() + kFutureUs) {
-    violations.push_back({"start_time", "is required and not in the future"});
+  std::optional<int64_t> start_us;
+  if (request.has_start_time()) {
+    start_us = CheckPast("start_time", request.start_time(), world_.clock.WallUs(), &violations);
+  } else {
+    violations.push_back({"start_time", "is required"});
   }
   int64_t minutes = request.duration().seconds() / 60;
   if (minutes < 1 || minutes > 1440) violations.push_back({"duration", "must be 1 minute to 24 hours"});
   if (!kForms.contains(request.form())) violations.push_back({"form", "must be visit, talk, phone, group, accompaniment or material"});
   CheckText("content", request.content(), 1, 2000, &violations);
-  if (request.workers_size() > 10) violations.push_back({"workers", "at most 10 are taken"});
+  CheckWorkers("workers", request.workers(), 10, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_SERVICE_RECORDED);
   auto& payload = *event.mutable_service_recorded();
   for (const auto& worker : request.workers()) payload.add_workers(BareId(worker));
   if (payload.workers().empty()) payload.add_workers(caller.actor.worker());
-  payload.set_start_us(FromTimestamp(request.start_time()));
+  payload.set_start_us(start_us.value_or(0));
   payload.set_duration_minutes(static_cast<int32_t>(std::clamp<int64_t>(minutes, 0, 1440)));
   payload.set_form(request.form());
   payload.set_content(request.content());
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (made.service_recorded().start_us() < head.submitted_us() - kServedBeforeReportUs) {
+      return std::unexpected(*Refuse({{"start_time", "is more than 7 days before the need was reported; correct the date"}}));
+    }
     auto organisations = Organisations(snapshot, made.service_recorded().start_us(), made.service_recorded().workers());
     if (!organisations) return std::unexpected(organisations.error());
     made.mutable_service_recorded()->clear_organisations();
@@ -346,7 +374,12 @@ void Assignment::AddNote(const Caller& caller, const v1::AddNoteRequest& request
   Event event;
   event.set_type(v1::EVENT_TYPE_NOTE_ADDED);
   event.mutable_note_added()->set_text(request.text());
-  Run(world_, caller, request, "add-note", std::move(event), std::move(violations), nullptr, std::move(reply));
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (head.version() < kMostEventsWithNotes) return {};
+    return Fail(Code::kResourceExhausted, "TOO_MANY_NOTES", "This need has 1,000 events and takes no more notes; put it into the next service or the closing.",
+                "该需求的记录已达上限，不能再加备注，请写入服务记录或结案说明。");
+  };
+  Run(world_, caller, request, "add-note", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRequest& request, Callback<Expected<v1::RequestClosingResponse>> reply) {
@@ -391,18 +424,16 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
 }
 
 void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequest& request, Callback<Expected<v1::VerifyClosingResponse>> reply) {
-  auto closing = CheckObjectId("closing", request.closing());
-  if (!closing) return reply(std::unexpected(closing.error()));
   std::vector<FieldViolation> violations;
+  std::string closing = CheckObjectId("closing", request.closing(), &violations);
   CheckText("reasons", request.reasons(), request.approve() ? 0 : 1, 1000, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_CLOSING_VERIFIED);
   auto& payload = *event.mutable_closing_verified();
-  payload.set_closing(*closing);
+  payload.set_closing(closing);
   payload.set_approved(request.approve());
   payload.set_reasons(request.reasons());
-  auto decide = [closing = *closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us,
-                                                                 Event& made) -> Expected<void> {
+  auto decide = [closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (head.closing_event_id() != closing) {
       return Fail(Code::kFailedPrecondition, "CLOSING_NOT_OPEN", "This closing is not the one that waits; get the need and use its `closing`.",
                   "该结案申请已变化，请刷新后再审核。");

@@ -12,7 +12,10 @@ namespace {
 
 constexpr int kLongestHistory = 500;
 
-void HideAnonymousReporter(v1::Report* report) {
+// The reference tells that two needs have one reporter, who may be anonymous in either.
+void HideReporter(v1::Submitted* submitted) {
+  submitted->clear_reporter_ref();
+  auto* report = submitted->mutable_report();
   if (report->reporter().anonymous()) report->clear_reporter();
 }
 
@@ -27,7 +30,7 @@ std::vector<Event> Assignment::OpenedHistory(const NeedState& state) const {
     (void)OpenEvent(&event, world_.keys);  // a forgotten key leaves the event without its personal part
     event.clear_sealed();
     event.clear_body_mac();
-    if (event.has_submitted()) HideAnonymousReporter(event.mutable_submitted()->mutable_report());
+    if (event.has_submitted()) HideReporter(event.mutable_submitted());
     history.push_back(std::move(event));
   }
   return history;
@@ -39,14 +42,14 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
   CheckText("purpose", request.purpose(), 0, 200, &violations);
   auto read = CheckRead(world_, request.name(), request.at_least(), std::move(violations));
   if (!read) return reply(std::unexpected(read.error()));
-  world_.view.Get(read->subject, read->at_least, [&](Expected<std::shared_ptr<const NeedState>> found) {
+  auto answer = [this, caller, purpose = request.purpose(), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
     if (!found) return reply(std::unexpected(found.error()));
     const NeedState& state = **found;
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::AssignmentServiceGetNeedResponse response;
     const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
     *response.mutable_need() = StaffNeed(state, actor);
-    bool personal = !request.purpose().empty() && MaySeePersonal(actor, state);
+    bool personal = !purpose.empty() && MaySeePersonal(actor, state);
     if (personal) {
       for (Event& event : OpenedHistory(state)) {
         if (event.has_submitted()) *response.mutable_need()->mutable_report() = event.submitted().report();
@@ -55,25 +58,31 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     }
     // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
     bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
-    if (personal || (centre && !request.purpose().empty() && !state.restricted())) {
+    if (personal || (centre && !purpose.empty() && !state.restricted())) {
       for (const auto& conflict : state.conflicts()) {
         auto record = world_.ledger.ReadAt({0, conflict.offset()});
         Event event;
         if (!record || !event.ParseFromString(record->value)) continue;
         (void)OpenEvent(&event, world_.keys);
-        HideAnonymousReporter(event.mutable_submitted()->mutable_report());
+        HideReporter(event.mutable_submitted());
         *response.add_conflicting_reports() = event.submitted().report();
       }
     }
     reply(std::move(response));
-  });
+  };
+  world_.view.Get(read->subject, read->at_least, std::move(answer));
 }
 
-// The box that an inbox's name means, if the caller may look into it.
-Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::string& parent) const {
+// The box that an inbox's name means, if all is well with the request and the caller may look into it.
+Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const {
   std::string id = BareId(parent);
   bool worker = parent.starts_with("workers/");
-  if (id.empty() || (!worker && !parent.starts_with("units/"))) return std::unexpected(*Refuse({{"parent", "must be units/ or workers/ and an id"}}));
+  if (!worker && !parent.starts_with("units/")) {
+    violations.push_back({"parent", "must be units/ or workers/ and an id"});
+  } else {
+    CheckId("parent", id, &violations);
+  }
+  if (auto refused = Refuse(std::move(violations))) return std::unexpected(std::move(*refused));
   auto snapshot = world_.snapshots.Active();
   bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
   bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
@@ -84,32 +93,33 @@ Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::st
 }
 
 void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& request, Callback<Expected<v1::ListInboxResponse>> reply) {
-  auto box = CheckInbox(caller, request.parent());
-  if (!box) return reply(std::unexpected(box.error()));
   std::string query = "ListInbox " + request.parent();
   auto after = world_.secret.ParsePageToken(query, request.page_token());
   std::vector<FieldViolation> violations;
   if (!after) violations.push_back({"page_token", "is not of this inbox; start again without one"});
   auto at_least = CheckAtLeast(request.at_least(), &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  world_.view.Scan(rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
-    if (!page) return reply(std::unexpected(page.error()));
-    v1::ListInboxResponse response;
-    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
-    for (const Row& row : page->rows) {
-      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = StaffNeed(*state, actor);
-    }
-    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
-    reply(std::move(response));
-  });
+  auto box = CheckInbox(caller, request.parent(), std::move(violations));
+  if (!box) return reply(std::unexpected(std::move(box.error())));
+  auto page = ReadRows(world_.view, rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least);
+  if (!page) return reply(std::unexpected(std::move(page.error())));
+  v1::ListInboxResponse response;
+  const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
+  for (const Row& row : page->rows) {
+    auto state = StateNow(world_, rows::SubjectOf(row.key));
+    if (!state) return reply(std::unexpected(std::move(state.error())));
+    if (*state) *response.add_needs() = StaffNeed(**state, actor);
+  }
+  response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+  reply(std::move(response));
 }
 
 void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& request, std::shared_ptr<Sink<v1::WatchInboxResponse>> sink) {
-  auto box = CheckInbox(caller, request.parent());
-  if (!box) return sink->Finish(box.error());
   std::string query = "WatchInbox " + request.parent();
   auto after = world_.secret.ParsePageToken(query, request.resume_token());
-  if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this inbox; start again without one"}}));
+  std::vector<FieldViolation> violations;
+  if (!after) violations.push_back({"resume_token", "is not of this inbox; start again without one"});
+  auto box = CheckInbox(caller, request.parent(), std::move(violations));
+  if (!box) return sink->Finish(std::move(box.error()));
   Follow<v1::WatchInboxResponse>(
       world_, pumps_, rows::BoxChangePrefix(*box), *after,
       [this, query, box = *box, actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs())](

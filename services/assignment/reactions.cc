@@ -44,15 +44,16 @@ void Assignment::Stop() {
 }
 
 void Assignment::OfferOne(const std::string& subject, std::function<void(bool again_later)> done) {
-  auto state = StateNow(world_, subject);
+  auto found = StateNow(world_, subject);
   auto snapshot = world_.snapshots.Active();
-  if (!snapshot) return done(true);
+  if (!found || !snapshot) return done(true);
+  const auto& state = *found;
   if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
   OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(),
                                        [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted); });
   React(
-      world_, subject, state->head_event_id(), "offer", "assignment",
+      world_, snapshot, subject, state->head_event_id(), "offer", "assignment",
       [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {
         if (Wants(head) != Want::kOffer || head.version() != version) return Gone();
         Event event;
@@ -72,12 +73,13 @@ void Assignment::OfferOne(const std::string& subject, std::function<void(bool ag
 }
 
 void Assignment::FireOne(const std::string& subject, std::function<void(bool again_later)> done) {
-  auto state = StateNow(world_, subject);
-  if (!state) return done(true);
+  auto found = StateNow(world_, subject);
+  if (!found || !*found) return done(true);
+  const auto& state = *found;
   auto snapshot = world_.snapshots.Active();
   std::string kind = OnDue(*state) == Due::kExpireOffer ? "expire" : "escalate";
   React(
-      world_, subject, state->head_event_id(), kind, "assignment",
+      world_, snapshot, subject, state->head_event_id(), kind, "assignment",
       [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
         const auto* next = NextClock(head);
         if (next == nullptr || next->start().due_us() > now_us) return Gone();

@@ -13,8 +13,7 @@ Expected<std::shared_ptr<const NeedState>> Audit::FindState(const Caller& caller
                                                             std::vector<FieldViolation> violations) const {
   auto read = CheckRead(world_, name, at_least, std::move(violations));
   if (!read) return std::unexpected(read.error());
-  Expected<std::shared_ptr<const NeedState>> state;
-  world_.view.Get(read->subject, read->at_least, [&state](Expected<std::shared_ptr<const NeedState>> found) { state = std::move(found); });
+  auto state = ReadState(world_.view, read->subject, read->at_least);
   if (!state) return state;
   if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return std::unexpected(allowed.error());
   return state;
@@ -56,17 +55,16 @@ Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::E
 
 void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply) {
   std::vector<FieldViolation> violations;
-  if (!request.event().empty() && !ParseBase32(request.event())) {
-    violations.push_back({"event", "must be the id of an event, 26 characters, as the timeline says"});
-  }
+  if (!request.event().empty()) CheckObjectId("event", request.event(), &violations);
   auto state = FindState(caller, request.name(), request.at_least(), std::move(violations));
   if (!state) return reply(std::unexpected(state.error()));
   auto found = FindClock(**state, request);
   if (!found) return reply(std::unexpected(found.error()));
   const auto& [clock, starter] = *found;
   v1::ExplainDeadlineResponse response;
-  *response.mutable_deadline() = ToDeadline(clock);
-  if (!MustCut(caller.actor, **state)) response.set_started_by(starter.type());
+  const bool cut = MustCut(caller.actor, **state);  // kind and rule of a clock tell stage, urgency and grade
+  *response.mutable_deadline() = cut ? CutDeadline(clock) : ToDeadline(clock);
+  if (!cut) response.set_started_by(starter.type());
   response.set_calendar_hash(Hex(clock.calendar_hash()));
   response.set_policy_hash(Hex(clock.policy_hash()));
   store::v1::ActiveHashes hashes;
@@ -87,6 +85,7 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
     *counted.mutable_end_time() = ToTimestamp(span.end_us);
   }
   response.set_reproduced(due.due_us == start.due_us());
+  if (cut) return reply(std::move(response));
   auto kind = WordsOf(start.kind() == v1::CLOCK_KIND_CHASE ? start.chased() : start.kind());
   auto unit = WordsOf(start.limit().unit(), start.limit().amount() == 1);
   std::string amount = std::to_string(start.limit().amount());

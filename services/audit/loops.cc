@@ -5,7 +5,6 @@
 #include "audit/audit.h"
 #include "audit/words.h"
 #include "commands/change_feed.h"
-#include "commands/reactor.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
@@ -231,8 +230,7 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
   const int size = PageSize(request.page_size());
   std::string place = *after;
   while (true) {
-    Expected<RowPage> page;
-    world_.view.Scan(rows::DuePrefix(), place, kRowsAtATime, at_least, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    auto page = ReadRows(world_.view, rows::DuePrefix(), place, kRowsAtATime, at_least);
     if (!page) return reply(std::unexpected(page.error()));
     for (const Row& row : page->rows) {
       // Rows come by their time: nothing behind falls due earlier.
@@ -244,7 +242,9 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
         return reply(std::move(response));
       }
       place = row.key;
-      auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)));
+      auto found = StateNow(world_, rows::SubjectOf(row.key));
+      if (!found) return reply(std::unexpected(std::move(found.error())));
+      const auto& state = *found;
       if (!state || Ended(*state)) continue;
       auto loop = examiner.Examine(*state, request.problem(), MustCut(caller.actor, *state));
       if (loop) *response.add_loops() = std::move(*loop);
@@ -286,7 +286,7 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
     if (known == place->open.end()) {
       auto state = StateNow(world_, event.subject());
       if (place->open.size() >= kNeedsRemembered) place->open.clear();
-      known = place->open.emplace(event.subject(), state && !state->restricted()).first;
+      known = place->open.emplace(event.subject(), state && *state && !(*state)->restricted()).first;
     }
     return known->second;
   };

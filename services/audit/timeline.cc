@@ -116,7 +116,9 @@ bool Audit::ReadOn(TimelinePage& page) {
     entry.set_position(ToText({0, offset}));
     entry.set_digest(Hex(digest));
     entry.set_event_id(Base32(event.event_id()));
-    for (const auto& start : event.clocks()) *entry.add_started() = ToDeadline(RunningClockOf(event, start));
+    for (const auto& start : event.clocks()) {
+      *entry.add_started() = page.cut ? CutDeadline(RunningClockOf(event, start)) : ToDeadline(RunningClockOf(event, start));
+    }
     if (page.cut) continue;
     entry.set_type(event.type());
     entry.set_stage_before(before);
@@ -125,6 +127,7 @@ bool Audit::ReadOn(TimelinePage& page) {
     *entry.mutable_actor() = event.actor();
     event.clear_sealed();
     event.clear_body_mac();
+    if (event.has_submitted()) event.mutable_submitted()->clear_reporter_ref();  // links needs of one reporter, who may be anonymous
     *entry.mutable_event() = std::move(event);
   }
   return page.at == page.places.size();

@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-#include "commands/reactor.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -45,17 +44,17 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
       finish(StreamAged());
       return Pumps::Next::kDone;
     }
-    Expected<RowPage> page;
-    world.view.Scan(prefix, place->after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    auto page = ReadRows(world.view, prefix, place->after, kRowsAtATime);
     if (!page) {
       finish(page.error());
       return Pumps::Next::kDone;
     }
     for (const Row& row : page->rows) {
-      auto state = StateNow(world, std::string(rows::SubjectOf(row.key)));
+      auto state = StateNow(world, rows::SubjectOf(row.key));
+      if (!state) return Pumps::Next::kWait;  // from this row on, at the next wake
       // A state that has moved on has a later row: that one will say it.
-      bool current = state && state->head_offset() == rows::NumberBeforeSubject(row.key);
-      if (current && !write(*state, place->caught_up, row.key)) return Pumps::Next::kWait;
+      bool current = *state && (*state)->head_offset() == rows::NumberBeforeSubject(row.key);
+      if (current && !write(**state, place->caught_up, row.key)) return Pumps::Next::kWait;
       place->after = row.key;
     }
     if (!page->next_key.empty()) return Pumps::Next::kAgain;

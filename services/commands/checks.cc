@@ -7,6 +7,9 @@
 namespace gridloop {
 namespace {
 
+constexpr int64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
+constexpr int32_t kMostNanos = 999'999'999;
+
 // Code points of valid UTF-8 (RFC 3629), or nothing.
 std::optional<int> CountCharacters(std::string_view text) {
   int count = 0;
@@ -55,9 +58,25 @@ void CheckText(std::string_view field, std::string_view text, int min_characters
   }
 }
 
-Expected<std::string> CheckObjectId(std::string_view field, std::string_view id) {
+void CheckId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations) {
+  bool good = !id.empty() && id.size() <= 64 && std::ranges::all_of(id, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  if (!good) violations->push_back({std::string(field), "must be an id of the directory, 1 to 64 characters of a-z, 0-9 and -"});
+}
+
+std::string CheckObjectId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations) {
   if (auto bytes = ParseBase32(id)) return *bytes;
-  return std::unexpected(*Refuse({{std::string(field), "must be the 26 characters that the need shows"}}));
+  violations->push_back({std::string(field), "must be the 26 characters that the need shows"});
+  return {};
+}
+
+std::optional<int64_t> CheckTime(std::string_view field, const google::protobuf::Timestamp& time, std::vector<FieldViolation>* violations) {
+  if (time.seconds() >= 0 && time.seconds() <= kLastSecond && time.nanos() >= 0 && time.nanos() <= kMostNanos) return FromTimestamp(time);
+  violations->push_back({std::string(field), "must be a time of the years 1970 to 9999, with 0 to 999,999,999 nanos"});
+  return std::nullopt;
+}
+
+int64_t FromTimestamp(const google::protobuf::Timestamp& time) {
+  return std::clamp<int64_t>(time.seconds(), 0, kLastSecond) * 1'000'000 + std::clamp(time.nanos(), 0, kMostNanos) / 1000;
 }
 
 std::optional<Error> Refuse(std::vector<FieldViolation> violations) {

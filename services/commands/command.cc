@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <future>
 #include <utility>
 
 #include "domain/authorise.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kUsualPage = 50;
 constexpr int kLongestPage = 200;
+constexpr int kNumbersLookedAt = 1000;  // needs of one number, of which there are hardly ever two
 constexpr std::string_view kNoLifeCycleZh = "当前阶段不能这样操作，请刷新后再看。";
 
 std::string StageWord(v1::Stage stage) { return v1::Stage_Name(stage).substr(std::string_view("STAGE_").size()); }
@@ -24,7 +26,7 @@ v1::CommandOutcome Outcome(const Verdict& verdict, const v1::Actor& actor, bool 
   const NeedState& state = *verdict.state;
   outcome.set_name(state.subject());
   outcome.set_version(verdict.version);
-  outcome.set_etag(std::to_string(state.version()));
+  outcome.set_etag(std::to_string(verdict.version));  // what came after it, the caller has not seen
   outcome.set_position(ToText(verdict.position));
   outcome.set_event(Base32(verdict.event_id));
   outcome.set_replayed(verdict.replayed);
@@ -45,6 +47,31 @@ struct Running {
   std::atomic<bool> late = false;
   std::atomic<bool> stage_known = false;  // the caller might see the head that was decided on
 };
+
+Expected<Event> ReadEvent(World& world, uint64_t offset) {
+  auto record = world.ledger.ReadAt({0, offset});
+  Event event;
+  if (record && event.ParseFromString(record->value)) return event;
+  Error error{Code::kUnavailable, "LOG_UNREADABLE", "What this request did before cannot be read now; send it again.", {}, {}, {}, 1'000'000};
+  error.message_zh = "系统繁忙，请稍后重试。";
+  return std::unexpected(std::move(error));
+}
+
+// What this caller did under this request id before, or null. Only OK is sticky: that stays its outcome, whatever has
+// become of the need, of the caller's part in it, of the directory or the clock since.
+Expected<const store::v1::Applied*> FindSucceeded(const Running& running, const NeedState& state) {
+  auto found = std::ranges::find(state.applied(), running.event_id, &store::v1::Applied::event_id);
+  if (found == state.applied().end()) return nullptr;
+  // The id holds the principal; two clients may have principals of one name.
+  auto event = ReadEvent(running.world, found->offset());
+  if (!event) return std::unexpected(event.error());
+  return event->client() == running.caller.client ? &*found : nullptr;
+}
+
+// Said when the ledger does not find what the view has shown: not written, as the event's personal part is not sealed.
+Expected<Event> NotFoundAgain(const NeedState&, int64_t) {
+  return Fail(Code::kUnavailable, "VIEW_AHEAD", "What this request did before is not in the log that answers now; send it again.", "系统繁忙，请稍后重试。");
+}
 
 Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) {
   const Caller& caller = running.caller;
@@ -76,6 +103,23 @@ Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) 
   }
   if (event.has_offer_accepted()) running.late = event.offer_accepted().late();
   return event;
+}
+
+void Submit(const std::shared_ptr<Running>& running, DecideFn decide) {
+  std::optional<std::string> etag;
+  if (!running->command.etag.empty()) etag = running->command.etag;
+  running->world.ledger.Decide(running->command.name, running->event_id, running->body_mac, std::move(etag), std::move(decide), running->caller.deadline_us,
+                               [running](Expected<Verdict> verdict) {
+                                 if (!verdict) return running->reply(std::unexpected(verdict.error()));
+                                 v1::CommandOutcome outcome = Outcome(*verdict, running->caller.actor, running->stage_known);
+                                 outcome.set_late(running->late);
+                                 if (verdict->replayed) {
+                                   auto event = ReadEvent(running->world, verdict->position.offset);
+                                   if (!event) return running->reply(std::unexpected(event.error()));
+                                   outcome.set_late(event->offer_accepted().late());
+                                 }
+                                 running->reply(std::move(outcome));
+                               });
 }
 
 }  // namespace
@@ -120,8 +164,6 @@ void Snapshots::Reload() {
   active_ = *loaded;
 }
 
-Error NeedNotFound() { return {Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt}; }
-
 int PageSize(int asked) { return asked <= 0 ? kUsualPage : std::min(asked, kLongestPage); }
 
 std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<FieldViolation>* violations) {
@@ -131,7 +173,35 @@ std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<Fiel
   return position;
 }
 
-Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations) {
+namespace {
+
+// Holds what it waits for, so that an answer that comes late finds it.
+template <class Answer, class Ask>
+Expected<Answer> Wait(Ask ask) {
+  auto promise = std::make_shared<std::promise<Expected<Answer>>>();
+  auto answer = promise->get_future();
+  ask([promise](Expected<Answer> given) { promise->set_value(std::move(given)); });
+  return answer.get();
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const NeedState>> ReadState(View& view, std::string_view subject, std::optional<Position> at_least) {
+  return Wait<std::shared_ptr<const NeedState>>([&](auto done) { view.Get(subject, at_least, std::move(done)); });
+}
+
+Expected<RowPage> ReadRows(View& view, std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least) {
+  return Wait<RowPage>([&](auto done) { view.Scan(prefix, after, limit, at_least, std::move(done)); });
+}
+
+Expected<std::shared_ptr<const NeedState>> StateNow(World& world, std::string_view subject) {
+  auto state = ReadState(world.view, subject);
+  if (!state && state.error().code == Code::kNotFound) return nullptr;
+  return state;
+}
+
+Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations,
+                         const std::optional<std::string>& client) {
   constexpr std::string_view kNumbers = "numbers/";
   Read read;
   read.at_least = CheckAtLeast(at_least, &violations);
@@ -143,15 +213,24 @@ Expected<Read> CheckRead(World& world, std::string_view name, std::string_view a
       violations.push_back({"name", "is no number of a need: numbers/ and date, five characters and a check character, e.g. numbers/260302-7KQ4M-X"});
     }
     if (auto refused = Refuse(std::move(violations))) return std::unexpected(std::move(*refused));
-    Expected<RowPage> page;
-    world.view.Scan(rows::NumberPrefix(number), {}, 2, read.at_least, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    auto page = ReadRows(world.view, rows::NumberPrefix(number), {}, client ? kNumbersLookedAt : 2, read.at_least);
     if (!page) return std::unexpected(page.error());
-    if (page->rows.empty()) return std::unexpected(NeedNotFound());
-    if (page->rows.size() > 1) {
+    std::vector<std::string> subjects;
+    for (const Row& row : page->rows) {
+      std::string subject(rows::SubjectOf(row.key));
+      if (client) {
+        auto state = StateNow(world, subject);
+        if (!state) return std::unexpected(state.error());
+        if (!*state || (*state)->client() != *client) continue;
+      }
+      subjects.push_back(std::move(subject));
+    }
+    if (subjects.empty()) return std::unexpected(NeedNotFound());
+    if (subjects.size() > 1) {
       return Fail(Code::kFailedPrecondition, "NUMBER_NOT_UNIQUE", "Several needs have this number; use the name, needs/….",
                   "该编号对应多件需求，请用完整名称查询。");
     }
-    read.subject = rows::SubjectOf(page->rows[0].key);
+    read.subject = std::move(subjects.front());
     return read;
   }
   CheckName(name, &violations);
@@ -178,10 +257,10 @@ void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us
 }
 
 void Execute(World& world, const Caller& caller, Command command, Callback<Expected<v1::CommandOutcome>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckName(command.name, &violations);
-  CheckRequestId(command.request_id, &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(*refused));
+  const size_t others = command.violations.size();
+  CheckName(command.name, &command.violations);
+  CheckRequestId(command.request_id, &command.violations);
+  if (command.violations.size() > others) return reply(std::unexpected(*Refuse(std::move(command.violations))));
 
   std::string event_id = EventIdFor(command.name, caller.actor.principal(), command.request_id, command.verb);
   std::string body_mac = world.secret.BodyMac(*command.request);
@@ -189,7 +268,14 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
   auto running =
       std::make_shared<Running>(world, caller, std::move(command), std::move(event_id), std::move(body_mac), world.snapshots.Active(), std::move(reply));
   world.view.Get(running->command.name, std::nullopt, [running](Expected<std::shared_ptr<const NeedState>> found) {
+    Expected<const store::v1::Applied*> succeeded = nullptr;
+    if (found) succeeded = FindSucceeded(*running, **found);
+    if (!succeeded) return running->reply(std::unexpected(succeeded.error()));
+    if (*succeeded == nullptr || (*succeeded)->body_mac() != running->body_mac) {
+      if (auto refused = Refuse(std::move(running->command.violations))) return running->reply(std::unexpected(std::move(*refused)));
+    }
     if (!found) return running->reply(std::unexpected(found.error()));
+    if (*succeeded != nullptr) return Submit(running, NotFoundAgain);  // neither authorised nor sealed again
     const Caller& who = running->caller;
     // Also before sealing: a caller who may not touch the need costs no cryptography and learns nothing from it.
     if (auto allowed = Authorise(who.access, who.actor, who.client, **found); !allowed) {
@@ -207,26 +293,16 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
     if (auto sealed = SealEvent(&event, *key, running->world.ids); !sealed) {
       return running->reply(std::unexpected(sealed.error()));
     }
-    std::optional<std::string> etag;
-    if (!running->command.etag.empty()) etag = running->command.etag;
-    running->world.ledger.Decide(
-        running->command.name, running->event_id, running->body_mac, std::move(etag),
-        [running](const NeedState& head, int64_t now_us) { return Decide(*running, head, now_us); }, who.deadline_us,
-        [running](Expected<Verdict> verdict) {
-          if (!verdict) return running->reply(std::unexpected(verdict.error()));
-          v1::CommandOutcome outcome = Outcome(*verdict, running->caller.actor, running->stage_known);
-          outcome.set_late(running->late);
-          running->reply(std::move(outcome));
-        });
+    Submit(running, [running](const NeedState& head, int64_t now_us) { return Decide(*running, head, now_us); });
   });
 }
 
-void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind, const std::string& principal,
-           std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make, std::function<void(bool again_later)> done) {
+void React(World& world, std::shared_ptr<const Snapshot> snapshot, const std::string& subject, const std::string& head_event_id, const std::string& kind,
+           const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
+           std::function<void(bool again_later)> done) {
   Caller caller;
   caller.actor.set_principal(principal);
   caller.actor.set_role(v1::ROLE_SYSTEM);
-  auto snapshot = world.snapshots.Active();
   std::string event_id = ReactionIdFor(subject, head_event_id, kind);
   auto decide = [=, make = std::move(make)](const NeedState& head, int64_t now_us) -> Expected<Event> {
     auto event = make(head, now_us);
@@ -256,8 +332,6 @@ google::protobuf::Timestamp ToTimestamp(int64_t us) {
   time.set_nanos(static_cast<int32_t>(rest * 1000));
   return time;
 }
-
-int64_t FromTimestamp(const google::protobuf::Timestamp& time) { return time.seconds() * 1'000'000 + time.nanos() / 1000; }
 
 v1::Deadline ToDeadline(const store::v1::RunningClock& clock) {
   v1::Deadline deadline;

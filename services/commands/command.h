@@ -54,6 +54,8 @@ struct Command {
   std::string verb;                                    // stable, part of the event id
   const google::protobuf::Message* request = nullptr;  // for body_mac; only used before Execute returns
   Event event;                                         // type, payload with its personal fields, occurred_at_us if said
+  // What is wrong with the request. Said only if it has not succeeded before: some of it depends on the directory or the clock.
+  std::vector<FieldViolation> violations;
   // Runs on each head after authorisation and the life-cycle check: looks at object ids, fills what depends on
   // the state, adds clocks. `snapshot` is null if no directory is active. Pure.
   std::function<Expected<void>(const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& event)> decide;
@@ -63,8 +65,11 @@ struct Command {
 void CheckName(std::string_view name, std::vector<FieldViolation>* violations);
 void CheckRequestId(std::string_view request_id, std::vector<FieldViolation>* violations);
 void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters,
-               std::vector<FieldViolation>* violations);                           // characters are code points; UTF-8 is checked
-Expected<std::string> CheckObjectId(std::string_view field, std::string_view id);  // 26 characters to 16 bytes
+               std::vector<FieldViolation>* violations);                                             // characters are code points; UTF-8 is checked
+void CheckId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations);  // of a directory's entry, bare
+std::string CheckObjectId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations);  // 26 characters to 16 bytes
+// Microseconds; nothing if it is not within the years 1970 to 9999.
+std::optional<int64_t> CheckTime(std::string_view field, const google::protobuf::Timestamp& time, std::vector<FieldViolation>* violations);
 // One INVALID_ARGUMENT/INVALID_FIELDS with all violations, or nothing.
 std::optional<Error> Refuse(std::vector<FieldViolation> violations);
 
@@ -76,10 +81,17 @@ struct Read {
   std::string subject;
   std::optional<Position> at_least;
 };
-Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations = {});
+// `client`: a number means one of this client's needs only, so that nobody learns of another's.
+Expected<Read> CheckRead(World& world, std::string_view name, std::string_view at_least, std::vector<FieldViolation> violations = {},
+                         const std::optional<std::string>& client = std::nullopt);
 std::optional<Position> CheckAtLeast(std::string_view at_least, std::vector<FieldViolation>* violations);
 int PageSize(int asked);  // 0 is 50, at most 200
-Error NeedNotFound();
+
+// Reads of the view that wait for their answer: for threads that may, and for callers that need several answers at once.
+Expected<std::shared_ptr<const NeedState>> ReadState(View& view, std::string_view subject, std::optional<Position> at_least = std::nullopt);
+Expected<RowPage> ReadRows(View& view, std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least = std::nullopt);
+// The state now; null if there is none. A read that failed is an error, never "there is none".
+Expected<std::shared_ptr<const NeedState>> StateNow(World& world, std::string_view subject);
 
 // The actor with the organisation that the directory names for the worker.
 v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t now_us);
@@ -88,16 +100,18 @@ v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t no
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us, Event* event);
 
 // A reaction of the software itself on a want or a deadline: event id is H(subject, head event id, kind). `make` runs on
-// each head and gives the event, or kAborted if the want is gone. `done` as a Reactor wants it: again_later unless the
-// event is in the log or the want has gone.
-void React(World& world, const std::string& subject, const std::string& head_event_id, const std::string& kind, const std::string& principal,
-           std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make, std::function<void(bool again_later)> done);
+// each head and gives the event, or kAborted if the want is gone; `snapshot` is the one it decides by, whose hashes the
+// event names. `done` as a Reactor wants it: again_later unless the event is in the log or the want has gone.
+void React(World& world, std::shared_ptr<const Snapshot> snapshot, const std::string& subject, const std::string& head_event_id, const std::string& kind,
+           const std::string& principal, std::function<Expected<Event>(const NeedState& head, int64_t now_us)> make,
+           std::function<void(bool again_later)> done);
 
 // A need as staff see it, by what the actor may see. Personal fields are never in it (GetNeed merges them).
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor);
 v1::Deadline ToDeadline(const store::v1::RunningClock& clock);
 v1::Deadline CutDeadline(const store::v1::RunningClock& clock);  // start and due time alone, for whom a restricted need is cut
 google::protobuf::Timestamp ToTimestamp(int64_t us);
+// Clamped to the years 1970 to 9999; what a caller gave is checked with CheckTime.
 int64_t FromTimestamp(const google::protobuf::Timestamp& time);
 
 }  // namespace gridloop

@@ -52,13 +52,12 @@ void Reactor::Run() {
       std::erase_if(shared_->resting, [now_us](const auto& each) { return each.second <= now_us; });
     }
     if (options_.may_act && !options_.may_act()) continue;
-    RowPage page;
     std::string after;
     do {
-      world_.view.Scan(options_.prefix, after, kRowsAtATime, std::nullopt,
-                       [&page](Expected<RowPage> scanned) { page = scanned ? std::move(*scanned) : RowPage(); });
-      after = page.next_key;
-      for (const Row& row : page.rows) {
+      auto page = ReadRows(world_.view, options_.prefix, after, kRowsAtATime);
+      if (!page) break;  // tried again at the next look
+      after = page->next_key;
+      for (const Row& row : page->rows) {
         if (options_.timed) {
           auto due_us = static_cast<int64_t>(rows::NumberBeforeSubject(row.key));
           if (due_us > world_.clock.WallUs()) {
@@ -92,14 +91,6 @@ bool Reactor::Start(const std::string& subject) {
     shared->wake.notify_all();
   });
   return true;
-}
-
-std::shared_ptr<const NeedState> StateNow(World& world, const std::string& subject) {
-  std::shared_ptr<const NeedState> state;
-  world.view.Get(subject, std::nullopt, [&state](Expected<std::shared_ptr<const NeedState>> found) {
-    if (found) state = std::move(*found);
-  });
-  return state;
 }
 
 }  // namespace gridloop

@@ -53,7 +53,4 @@ class Reactor {
   std::thread thread_;
 };
 
-// The state now, or nothing.
-std::shared_ptr<const NeedState> StateNow(World& world, const std::string& subject);
-
 }  // namespace gridloop

@@ -16,9 +16,6 @@ v1::ClockStart StartClock(const Snapshot* snapshot, v1::ClockKind kind, const Ne
 template <class Request, class Response>
 void Run(World& world, const Caller& caller, const Request& request, std::string verb, Event event, std::vector<FieldViolation> violations, Decision decide,
          Callback<Expected<Response>> reply) {
-  CheckName(request.name(), &violations);
-  CheckRequestId(request.request_id(), &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   Command command;
   command.name = request.name();
   command.request_id = request.request_id();
@@ -26,6 +23,7 @@ void Run(World& world, const Caller& caller, const Request& request, std::string
   command.verb = std::move(verb);
   command.request = &request;
   command.event = std::move(event);
+  command.violations = std::move(violations);
   command.decide = std::move(decide);
   Execute(world, caller, std::move(command), [reply = std::move(reply)](Expected<v1::CommandOutcome> outcome) mutable {
     if (!outcome) return reply(std::unexpected(std::move(outcome.error())));

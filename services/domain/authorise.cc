@@ -78,17 +78,17 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
 
 Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   bool role_named = false;
+  bool hidden = actor.role() == v1::ROLE_REPORTER_APP;
   for (const auto& grant : access.grants()) {
     if (grant.role() != actor.role() || actor.role() == v1::ROLE_UNSPECIFIED) continue;
     role_named = true;
+    hidden |= grant.relation() == v1::RELATION_OWN_REPORT;
     if (Related(grant.relation(), actor, client, state)) return {};
   }
   if (!role_named) {
     return Fail(Code::kPermissionDenied, "ROLE_NOT_ALLOWED", "This role may not call this; ask for a credential that may.", "您的角色不能进行此操作。");
   }
-  if (actor.role() == v1::ROLE_REPORTER_APP) {
-    return Fail(Code::kNotFound, "NEED_NOT_FOUND", "There is no such need among this client's reports.", "没有找到这件需求。");
-  }
+  if (hidden) return std::unexpected(NeedNotFound());
   return Fail(Code::kPermissionDenied, "NOT_YOUR_NEED", "This need belongs to another unit or worker; ask its station or the centre.",
               "这件需求不属于您的单位或未指派给您。");
 }

@@ -12,8 +12,8 @@ namespace gridloop {
 bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state);
 
 // OK if any grant for the actor's role has a relation that holds. Otherwise kPermissionDenied/NOT_YOUR_NEED, or
-// kPermissionDenied/ROLE_NOT_ALLOWED if no grant names the role. A reporter app that asks for a need of another client
-// gets kNotFound/NEED_NOT_FOUND: it must not learn that the need exists.
+// kPermissionDenied/ROLE_NOT_ALLOWED if no grant names the role. Where the role's relation is its own report, and for
+// every reporter app, kNotFound/NEED_NOT_FOUND instead: whoever asks must not learn that the need exists.
 Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state);
 
 // May this actor see the personal part? RELATION_ASSIGNED, whoever asks.

@@ -50,4 +50,7 @@ inline std::unexpected<Error> Fail(Code code, std::string reason, std::string me
   return std::unexpected<Error>(Error{code, std::move(reason), std::move(message), std::move(message_zh), {}, {}, std::nullopt});
 }
 
+// One text wherever it is said: a client must not tell a need that is not there from one that is not its own.
+inline Error NeedNotFound() { return {Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt}; }
+
 }  // namespace gridloop

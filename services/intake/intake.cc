@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "commands/change_feed.h"
-#include "commands/reactor.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
@@ -14,6 +13,8 @@
 namespace gridloop {
 namespace {
 
+// More than anybody urges by hand; an app that does it in a loop must not let the need's state grow without end.
+constexpr uint32_t kMostUrgings = 200;
 constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
 constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
 
@@ -59,6 +60,20 @@ const char* NextStepText(v1::ReporterStage stage) {
   }
 }
 
+// By the log, not by this attempt: a retry on another day keeps its number. Without a state it is only known to be durable.
+v1::SubmitNeedResponse Received(const std::string& subject, Position position, const NeedState* state) {
+  v1::SubmitNeedResponse response;
+  response.set_name(subject);
+  response.set_next_step(kNextStep);
+  response.set_position(ToText(position));
+  if (state == nullptr) return response;
+  response.set_number(state->number());
+  response.set_urgency(state->urgency());
+  *response.mutable_submit_time() = ToTimestamp(state->submitted_us());
+  if (state->urgency() == v1::URGENCY_CRISIS) response.set_emergency_advice(kCrisisAdvice);
+  return response;
+}
+
 }  // namespace
 
 void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& request, Callback<Expected<v1::SubmitNeedResponse>> reply) {
@@ -67,12 +82,19 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   std::vector<FieldViolation> violations;
   CheckRequestId(request.request_id(), &violations);
   CheckReport(request.report(), snapshot.get(), now_us, &violations);
-  if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-
   Event event;
   event.set_subject(NeedSubject(caller.client, request.request_id()));
   event.set_event_id(EventIdFor(event.subject(), caller.client, request.request_id(), "submit"));
   event.set_body_mac(world_.secret.BodyMac(request));
+  if (auto refused = Refuse(std::move(violations))) {
+    // Some of it depends on the directory or the clock: what has been taken stays taken.
+    auto before = StateNow(world_, event.subject());
+    if (!before) return reply(std::unexpected(std::move(before.error())));
+    if (*before == nullptr || (*before)->applied(0).event_id() != event.event_id() || (*before)->applied(0).body_mac() != event.body_mac()) {
+      return reply(std::unexpected(std::move(*refused)));
+    }
+    return reply(Received((*before)->subject(), {0, (*before)->applied(0).offset()}, before->get()));
+  }
   event.set_request_id(request.request_id());
   event.set_type(v1::EVENT_TYPE_SUBMITTED);
   FillEnvelope(caller, snapshot.get(), now_us, &event);
@@ -84,6 +106,7 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   submitted.set_reporter_ref(world_.secret.ReporterRef(caller.client, report.reporter().reference()));
   auto urgency = std::max(report.reported_urgency(), v1::URGENCY_ROUTINE);
   bool restricted = report.restricted();
+  const bool minor = IsAboutMinor(report, now_us);
   bool barred = false;
   std::string date;
   submitted.set_center("center");
@@ -103,10 +126,13 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
     date = snapshot->calendar().LocalDate(now_us);
   } else {
     date = WorkCalendar().LocalDate(now_us);
+    // Nobody can say what these mean, so they mean the most.
+    barred = report.categories_size() > 0 || report.dangers_size() > 0;
+    restricted |= barred;
   }
   submitted.set_urgency(urgency);
-  submitted.set_restricted(restricted);
-  submitted.set_withdrawal_barred(barred || urgency == v1::URGENCY_CRISIS);
+  submitted.set_restricted(restricted || minor);
+  submitted.set_withdrawal_barred(barred || minor || urgency == v1::URGENCY_CRISIS);
   submitted.set_number(SpeakableNumber(date, event.subject()));
   NeedState facts;
   facts.set_urgency(urgency);
@@ -120,21 +146,9 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   std::string subject = event.subject();
   world_.ledger.Append(std::move(event), [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
     if (!position) return reply(std::unexpected(position.error()));
-    auto state = std::shared_ptr<const NeedState>();
-    world_.view.Get(subject, std::nullopt, [&](Expected<std::shared_ptr<const NeedState>> found) {
-      if (found) state = *found;
+    world_.view.Get(subject, std::nullopt, [subject, at = *position, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
+      reply(Received(subject, at, state ? state->get() : nullptr));
     });
-    v1::SubmitNeedResponse response;
-    response.set_name(subject);
-    response.set_next_step(kNextStep);
-    response.set_position(ToText(*position));
-    if (state) {  // by the log, not by this attempt: a retry on another day keeps its number
-      response.set_number(state->number());
-      response.set_urgency(state->urgency());
-      *response.mutable_submit_time() = ToTimestamp(state->submitted_us());
-      if (state->urgency() == v1::URGENCY_CRISIS) response.set_emergency_advice(kCrisisAdvice);
-    }
-    reply(std::move(response));
   });
 }
 
@@ -202,9 +216,9 @@ void Intake::SubmitNeeds(const Caller& caller, std::shared_ptr<Conversation<v1::
 }
 
 void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest& request, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
-  auto read = CheckRead(world_, request.name(), request.at_least());
+  auto read = CheckRead(world_, request.name(), request.at_least(), {}, caller.client);
   if (!read) return reply(std::unexpected(read.error()));
-  world_.view.Get(read->subject, read->at_least, [&](Expected<std::shared_ptr<const NeedState>> state) {
+  world_.view.Get(read->subject, read->at_least, [this, caller, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
     if (!state) return reply(std::unexpected(state.error()));
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::IntakeServiceGetNeedResponse response;
@@ -225,15 +239,16 @@ void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request
   auto after = world_.secret.ParsePageToken(query, request.page_token());
   if (!after) violations.push_back({"page_token", "is not of this list; start again without one"});
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
-  world_.view.Scan(prefix, *after, PageSize(request.page_size()), at_least, [&](Expected<RowPage> page) {
-    if (!page) return reply(std::unexpected(page.error()));
-    v1::ListNeedsResponse response;
-    for (const Row& row : page->rows) {
-      if (auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)))) *response.add_needs() = View(*state);
-    }
-    response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
-    reply(std::move(response));
-  });
+  auto page = ReadRows(world_.view, prefix, *after, PageSize(request.page_size()), at_least);
+  if (!page) return reply(std::unexpected(std::move(page.error())));
+  v1::ListNeedsResponse response;
+  for (const Row& row : page->rows) {
+    auto state = StateNow(world_, rows::SubjectOf(row.key));
+    if (!state) return reply(std::unexpected(std::move(state.error())));
+    if (*state) *response.add_needs() = View(**state);
+  }
+  response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
+  reply(std::move(response));
 }
 
 void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& request, std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink) {
@@ -273,7 +288,12 @@ void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, 
   Event event;
   event.set_type(v1::EVENT_TYPE_URGED);
   event.mutable_urged()->set_text(request.text());
-  Run(world_, caller, request, "urge", std::move(event), std::move(violations), nullptr, std::move(reply));
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (head.urgings() < kMostUrgings) return {};
+    return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
+                "催办次数已达上限，请直接电话联系承办单位或中心。");
+  };
+  Run(world_, caller, request, "urge", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 }  // namespace gridloop

@@ -11,6 +11,9 @@ namespace gridloop {
 // Every wrong field of a report at once (limits: need.proto). `snapshot` may be null: then ids are not checked.
 void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations);
 
+// About somebody under 18 in Shanghai at that time, or perhaps so; a guardian's consent says it too.
+bool IsAboutMinor(const v1::Report& report, int64_t now_us);
+
 class Intake {
  public:
   static constexpr size_t kMostWatchers = 1024;

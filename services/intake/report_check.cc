@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "intake/intake.h"
 #include "sealing/ids.h"
@@ -7,6 +8,20 @@ namespace gridloop {
 namespace {
 
 constexpr int64_t kFutureUs = 300'000'000;
+constexpr int64_t kDayUs = 86'400'000'000;
+constexpr int64_t kShanghaiUs = 8 * 3'600'000'000;  // ahead of UTC; the law's, whatever calendar is active
+constexpr int kAdultYears = 18;
+
+// YYYY-MM-DD of 18 characters.
+std::string BirthDate(std::string_view identity_number) {
+  return std::string(identity_number.substr(6, 4)) + "-" + std::string(identity_number.substr(10, 2)) + "-" + std::string(identity_number.substr(12, 2));
+}
+
+// 2026-03-02 to 20260302.
+int DateNumber(std::string date) {
+  std::erase(date, '-');
+  return std::stoi(date);
+}
 
 // GB 11643-1999: 17 digits and a check character, ISO 7064 MOD 11-2.
 bool IsIdentityNumber(std::string_view text) {
@@ -17,7 +32,7 @@ bool IsIdentityNumber(std::string_view text) {
     if (text[i] < '0' || text[i] > '9') return false;
     sum += (text[i] - '0') * kWeights[i];
   }
-  return text[17] == "10X98765432"[sum % 11];
+  return text[17] == "10X98765432"[sum % 11] && DaysFromDate(BirthDate(text)) != INT64_MIN;
 }
 
 // Why an id cannot be used in a report of today: it has ended, is yet to begin, or was never there.
@@ -36,6 +51,21 @@ std::string WhyNot(const Entries& entries, const std::string& id, const std::str
 
 }  // namespace
 
+bool IsAboutMinor(const v1::Report& report, int64_t now_us) {
+  if (report.consent() == v1::CONSENT_GUARDIAN) return true;
+  constexpr int kYear = 10'000;  // of a date as a number
+  const int today = DateNumber(DateFromDays((now_us + kShanghaiUs) / kDayUs));
+  const auto& subject = report.subject();
+  int known_year = 0;
+  if (IsIdentityNumber(subject.identity_number())) {
+    const int born = DateNumber(BirthDate(subject.identity_number()));
+    if (today <= born + kAdultYears * kYear) return true;  // a year of age is full the day after the birthday
+    known_year = born / kYear;
+  }
+  // A year alone leaves the birthday open, and one that contradicts the number leaves all open.
+  return subject.birth_year() != 0 && subject.birth_year() != known_year && today / kYear - subject.birth_year() <= kAdultYears;
+}
+
 void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations) {
   auto wrong = [violations](std::string field, std::string description) { violations->push_back({std::move(field), std::move(description)}); };
   auto text = [violations](std::string_view field, const std::string& value, int at_least, int at_most) {
@@ -48,7 +78,6 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
   }
   text("report.location.grid_code", location.grid_code(), 0, 32);
   text("report.location.address", location.address(), 0, 300);
-  text("report.location.institution", location.institution(), 0, 64);
   if (location.has_coordinates()) {
     if (!(std::abs(location.coordinates().latitude_degrees()) <= 90)) wrong("report.location.coordinates.latitude_degrees", "must be -90 to 90");
     if (!(std::abs(location.coordinates().longitude_degrees()) <= 180)) wrong("report.location.coordinates.longitude_degrees", "must be -180 to 180");
@@ -62,30 +91,39 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
   if (report.source() == v1::SOURCE_UNSPECIFIED || !v1::Source_IsValid(report.source())) wrong("report.source", "is required");
   if (!v1::Urgency_IsValid(report.reported_urgency())) wrong("report.reported_urgency", "is no known urgency");
   if (!v1::Consent_IsValid(report.consent())) wrong("report.consent", "is no known consent");
-  if (report.has_observe_time() && FromTimestamp(report.observe_time()) > now_us + kFutureUs) {
-    wrong("report.observe_time", "is in the future; set the phone's clock or leave it out");
+  if (report.has_observe_time()) {
+    auto observed_us = CheckTime("report.observe_time", report.observe_time(), violations);
+    if (observed_us && *observed_us > now_us + kFutureUs) wrong("report.observe_time", "is in the future; set the phone's clock or leave it out");
   }
   const v1::Directory& directory = snapshot != nullptr ? snapshot->directory() : v1::Directory::default_instance();
   const std::string today = snapshot != nullptr ? snapshot->calendar().LocalDate(now_us) : std::string();
-  auto ids = [&](const char* field, const auto& values, auto known, const auto& entries, const char* remedy) {
-    if (values.size() > 16) wrong(field, "at most 16 are taken");
-    for (int i = 0; i < std::min(values.size(), 16); ++i) {
-      if (snapshot != nullptr && !known(values.Get(i))) {
-        wrong(std::string(field) + "[" + std::to_string(i) + "]", WhyNot(entries, values.Get(i), today, remedy));
-      }
+  // Ids stand in the clear: without a directory their form keeps whatever else out.
+  auto id = [&](const std::string& field, const std::string& value, auto known, const auto& entries, const std::string& remedy) {
+    if (snapshot == nullptr) {
+      CheckId(field, value, violations);
+    } else if (!known(value)) {
+      wrong(field, WhyNot(entries, value, today, remedy));
     }
   };
+  auto ids = [&](const std::string& field, const auto& values, auto known, const auto& entries, const std::string& remedy) {
+    if (values.size() > 16) wrong(field, "at most 16 are taken");
+    for (int i = 0; i < std::min(values.size(), 16); ++i) id(field + "[" + std::to_string(i) + "]", values.Get(i), known, entries, remedy);
+  };
   ids(
-      "report.categories", report.categories(), [&](const std::string& id) { return snapshot->CategoryAt(id, now_us) != nullptr; }, directory.categories(),
-      "; ListCategories gives the categories");
+      "report.categories", report.categories(), [&](const std::string& value) { return snapshot->CategoryAt(value, now_us) != nullptr; },
+      directory.categories(), "; ListCategories gives the categories");
   ids(
-      "report.dangers", report.dangers(), [&](const std::string& id) { return snapshot->DangerAt(id, now_us) != nullptr; }, directory.dangers(),
+      "report.dangers", report.dangers(), [&](const std::string& value) { return snapshot->DangerAt(value, now_us) != nullptr; }, directory.dangers(),
       "; ListCategories gives the dangers");
-  if (snapshot != nullptr && !report.type().empty() && snapshot->TypeAt(report.type(), now_us) == nullptr) {
-    wrong("report.type", WhyNot(directory.types(), report.type(), today, "; ListCategories gives the types"));
+  if (!report.type().empty()) {
+    id(
+        "report.type", report.type(), [&](const std::string& value) { return snapshot->TypeAt(value, now_us) != nullptr; }, directory.types(),
+        "; ListCategories gives the types");
   }
-  if (snapshot != nullptr && !location.institution().empty() && snapshot->InstitutionAt(location.institution(), now_us) == nullptr) {
-    wrong("report.location.institution", WhyNot(directory.institutions(), location.institution(), today, ""));
+  if (!location.institution().empty()) {
+    id(
+        "report.location.institution", location.institution(), [&](const std::string& value) { return snapshot->InstitutionAt(value, now_us) != nullptr; },
+        directory.institutions(), "");
   }
   const auto& subject = report.subject();
   text("report.subject.display_name", subject.display_name(), 0, 64);
@@ -96,7 +134,7 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
     wrong("report.subject.birth_year", "must be 1900 to this year, or 0 if not known");
   }
   if (!subject.identity_number().empty() && !IsIdentityNumber(subject.identity_number())) {
-    wrong("report.subject.identity_number", "must be 18 characters with the right check character");
+    wrong("report.subject.identity_number", "must be 18 characters with a date of birth and the right check character");
   }
   if (subject.contacts_size() > 10) wrong("report.subject.contacts", "at most 10 are taken");
   for (int i = 0; i < std::min(subject.contacts_size(), 10); ++i) {

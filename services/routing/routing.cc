@@ -33,14 +33,13 @@ void RingTheCentre(const Snapshot* snapshot, const NeedState& head, int64_t now_
   for (v1::Alert& alert : CenterAlerts(*snapshot, now_us)) *held->add_alerts() = std::move(alert);
 }
 
-// A unit that can be dispatched to now.
-bool IsPlace(const Snapshot& snapshot, const std::string& id, int64_t now_us) {
-  const v1::Unit* unit = snapshot.FindUnit(id);
-  return unit != nullptr && snapshot.IsValid(unit->validity(), now_us) && unit->kind() != v1::UNIT_KIND_CENTER;
-}
-
-std::unexpected<Error> UnitNotFound() {
-  return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such station, room or special unit today.", "机构目录中没有该单位。");
+// Can it be dispatched to now?
+Expected<void> CheckUnit(const Snapshot* snapshot, const std::string& unit, int64_t now_us) {
+  if (snapshot == nullptr) return NoDirectory();
+  const v1::Unit* found = snapshot->FindUnit(unit);
+  if (found != nullptr && snapshot->IsValid(found->validity(), now_us) && found->kind() != v1::UNIT_KIND_CENTER) return {};
+  return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND",
+              "The active directory has no such station, room or special unit today; choose one with DispatchNeed.", "机构目录中没有该单位，请另选单位派单。");
 }
 
 Expected<void> CheckHeld(const NeedState& head, const std::string& held) {
@@ -63,11 +62,13 @@ void Routing::Stop() {
 }
 
 void Routing::RouteOne(const std::string& subject, std::function<void(bool again_later)> done) {
-  auto state = StateNow(world_, subject);
+  auto found = StateNow(world_, subject);
+  if (!found) return done(true);
+  const auto& state = *found;
   if (!state || Wants(*state) != Want::kRoute) return done(false);
   auto snapshot = world_.snapshots.Active();
   React(
-      world_, subject, state->head_event_id(), "route", "routing",
+      world_, snapshot, subject, state->head_event_id(), "route", "routing",
       [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
         if (Wants(head) != Want::kRoute) return Fail(Code::kAborted, "WANT_GONE", "The need wants no route any more.");
         Event event;
@@ -113,9 +114,8 @@ void Routing::ExplainRoute(const Caller&, const v1::ExplainRouteRequest& request
 void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& request, Callback<Expected<v1::ReplayRouteResponse>> reply) {
   auto read = CheckRead(world_, request.name(), request.at_least());
   if (!read) return reply(std::unexpected(read.error()));
-  Expected<std::shared_ptr<const NeedState>> found;
-  world_.view.Get(read->subject, read->at_least, [&found](Expected<std::shared_ptr<const NeedState>> got) { found = std::move(got); });
-  if (!found) return reply(std::unexpected(found.error()));
+  auto found = ReadState(world_.view, read->subject, read->at_least);
+  if (!found) return reply(std::unexpected(std::move(found.error())));
   const auto& state = *found;
   if (MustCut(caller.actor, *state)) {
     return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.",
@@ -146,39 +146,38 @@ void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& re
 }
 
 void Routing::ConfirmDispatch(const Caller& caller, const v1::ConfirmDispatchRequest& request, Callback<Expected<v1::ConfirmDispatchResponse>> reply) {
-  auto held = CheckObjectId("held", request.held());
-  if (!held) return reply(std::unexpected(held.error()));
+  std::vector<FieldViolation> violations;
+  std::string held = CheckObjectId("held", request.held(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_DISPATCHED);
-  event.mutable_dispatched()->set_held(*held);
-  auto decide = [held = *held](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  event.mutable_dispatched()->set_held(held);
+  auto decide = [held](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (auto good = CheckHeld(head, held); !good) return good;
     if (head.proposed_unit().empty()) {
       return Fail(Code::kFailedPrecondition, "NO_PROPOSAL", "Nothing is proposed; choose a unit with DispatchNeed.", "没有可确认的建议，请直接选择单位派单。");
     }
-    if (snapshot != nullptr && !IsPlace(*snapshot, head.proposed_unit(), now_us)) return UnitNotFound();
+    // The directory may have changed since it was proposed.
+    if (auto good = CheckUnit(snapshot, head.proposed_unit(), now_us); !good) return good;
     made.mutable_dispatched()->set_unit(head.proposed_unit());
     made.mutable_dispatched()->set_station(head.proposed_station());
     StartDispatchClocks(snapshot, head, now_us, &made);
     return {};
   };
-  Run(world_, caller, request, "confirm-dispatch", std::move(event), {}, decide, std::move(reply));
+  Run(world_, caller, request, "confirm-dispatch", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Routing::DispatchNeed(const Caller& caller, const v1::DispatchNeedRequest& request, Callback<Expected<v1::DispatchNeedResponse>> reply) {
-  auto held = CheckObjectId("held", request.held());
-  if (!held) return reply(std::unexpected(held.error()));
   std::vector<FieldViolation> violations;
+  std::string held = CheckObjectId("held", request.held(), &violations);
   CheckText("reason", request.reason(), 1, 500, &violations);
   if (!request.unit().starts_with("units/")) violations.push_back({"unit", "must be units/ and an id that ListUnits gives"});
   Event event;
   event.set_type(v1::EVENT_TYPE_DISPATCHED);
-  event.mutable_dispatched()->set_held(*held);
+  event.mutable_dispatched()->set_held(held);
   event.mutable_dispatched()->set_reason(request.reason());
-  auto decide = [held = *held, unit = BareId(request.unit())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [held, unit = BareId(request.unit())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (auto good = CheckHeld(head, held); !good) return good;
-    if (snapshot == nullptr) return NoDirectory();
-    if (!IsPlace(*snapshot, unit, now_us)) return UnitNotFound();
+    if (auto good = CheckUnit(snapshot, unit, now_us); !good) return good;
     auto& dispatched = *made.mutable_dispatched();
     dispatched.set_unit(unit);
     dispatched.set_station(snapshot->StationOf(unit));
@@ -212,28 +211,23 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
   const int size = PageSize(request.page_size());
   v1::ListHeldNeedsResponse response;
   std::string next = *after;
-  std::optional<Error> failed;
   // What waits for a decision by its deadline, then what has conflicting reports.
   for (const std::string& prefix : {rows::HeldPrefix(), rows::ConflictPrefix()}) {
     if (!after->empty() && !after->starts_with(prefix) && prefix < *after) continue;  // that part has been listed
     int room = size - response.needs_size();
     if (room <= 0) break;
-    world_.view.Scan(prefix, after->starts_with(prefix) ? *after : std::string(), room, at_least, [&](Expected<RowPage> page) {
-      if (!page) {
-        failed = page.error();
-        return;
-      }
-      for (const Row& row : page->rows) {
-        next = row.key;
-        auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)));
-        if (!state || (prefix == rows::ConflictPrefix() && state->stage() == v1::STAGE_HELD)) continue;  // listed once
-        *response.add_needs() = StaffNeed(*state, caller.actor);
-      }
-      bool more = !page->next_key.empty() ||
-                  (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1) > 0);
-      if (more) response.set_next_page_token(world_.secret.PageToken(query, next));
-    });
-    if (failed) return reply(std::unexpected(std::move(*failed)));
+    auto page = ReadRows(world_.view, prefix, after->starts_with(prefix) ? *after : std::string(), room, at_least);
+    if (!page) return reply(std::unexpected(std::move(page.error())));
+    for (const Row& row : page->rows) {
+      next = row.key;
+      auto state = StateNow(world_, rows::SubjectOf(row.key));
+      if (!state) return reply(std::unexpected(std::move(state.error())));
+      if (!*state || (prefix == rows::ConflictPrefix() && (*state)->stage() == v1::STAGE_HELD)) continue;  // listed once
+      *response.add_needs() = StaffNeed(**state, caller.actor);
+    }
+    bool more = !page->next_key.empty() ||
+                (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1) > 0);
+    if (more) response.set_next_page_token(world_.secret.PageToken(query, next));
     if (!response.next_page_token().empty()) break;
   }
   reply(std::move(response));

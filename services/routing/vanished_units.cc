@@ -48,7 +48,7 @@ void VanishedUnits::Run() {
     auto snapshot = world_.snapshots.Active();
     std::string today = snapshot ? snapshot->calendar().LocalDate(world_.clock.WallUs()) : std::string();
     bool news = snapshot && (snapshot != seen || today != seen_on);
-    if (news && (!may_act_ || may_act_()) && Look(*snapshot)) {
+    if (news && (!may_act_ || may_act_()) && Look(snapshot)) {
       seen = snapshot;
       seen_on = today;
     }
@@ -59,35 +59,35 @@ void VanishedUnits::Run() {
   }
 }
 
-bool VanishedUnits::Look(const Snapshot& snapshot) {
+bool VanishedUnits::Look(const std::shared_ptr<const Snapshot>& snapshot) {
   bool whole = true;
   std::string after;
   do {
-    Expected<RowPage> page;
-    world_.view.Scan(rows::DuePrefix(), after, kRowsAtATime, std::nullopt, [&page](Expected<RowPage> scanned) { page = std::move(scanned); });
+    auto page = ReadRows(world_.view, rows::DuePrefix(), after, kRowsAtATime);
     if (!page) return false;
     after = page->next_key;
     for (const Row& row : page->rows) {
       if (Stopping()) return false;
-      auto state = StateNow(world_, std::string(rows::SubjectOf(row.key)));
-      if (!state || !HasLostItsUnit(snapshot, *state, world_.clock.WallUs())) continue;
+      auto state = StateNow(world_, rows::SubjectOf(row.key));
+      if (!state) return false;
+      if (!*state || !HasLostItsUnit(*snapshot, **state, world_.clock.WallUs())) continue;
       whole = false;
-      Recall(snapshot, *state);
+      Recall(snapshot, **state);
     }
   } while (!after.empty());
   return whole;
 }
 
-void VanishedUnits::Recall(const Snapshot& snapshot, const NeedState& state) {
+void VanishedUnits::Recall(const std::shared_ptr<const Snapshot>& snapshot, const NeedState& state) {
   std::promise<void> done;
   React(
-      world_, state.subject(), state.head_event_id(), "vanished", "routing",
-      [&snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
-        if (!HasLostItsUnit(snapshot, head, now_us)) return Fail(Code::kAborted, "WANT_GONE", "The need has its units.");
+      world_, snapshot, state.subject(), state.head_event_id(), "vanished", "routing",
+      [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
+        if (!HasLostItsUnit(*snapshot, head, now_us)) return Fail(Code::kAborted, "WANT_GONE", "The need has its units.");
         Event event;
         event.set_type(v1::EVENT_TYPE_RECALLED);
         event.mutable_recalled();
-        *event.add_clocks() = StartClock(&snapshot, v1::CLOCK_KIND_ROUTING, head, now_us);
+        *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
         return event;
       },
       [&done](bool) { done.set_value(); });

@@ -29,9 +29,9 @@ class VanishedUnits {
     bool stopping = false;
   };
   void Run();
-  bool Look(const Snapshot& snapshot);  // true: every open need has its units
+  bool Look(const std::shared_ptr<const Snapshot>& snapshot);  // true: every open need has its units
   bool Stopping() const;
-  void Recall(const Snapshot& snapshot, const NeedState& state);
+  void Recall(const std::shared_ptr<const Snapshot>& snapshot, const NeedState& state);
 
   World& world_;
   std::function<bool()> may_act_;

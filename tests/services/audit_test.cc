@@ -102,6 +102,7 @@ class Supervision : public City {
     void OnCancel(std::function<void()>) override {}
     void OnMessage(std::function<void(const google::protobuf::Message&)>) override {}
     void OnHalfClose(std::function<void()>) override {}
+    void OnUnreadable(std::function<void(const google::protobuf::Message&, const Error&)>) override {}
     bool cancelled() const override { return false; }
     std::vector<v1::ExportEventsResponse> records;
     bool finished = false;

@@ -78,6 +78,18 @@ class City : public testing::Test {
     snapshots.reset();
     ledger.reset();
   }
+  // Makes a changed directory and policy the active ones.
+  void Activate(const std::function<void(v1::Directory&, v1::Policy&)>& change) {
+    auto hashes = *directories.Active();
+    v1::Directory directory;
+    v1::Policy policy;
+    ASSERT_TRUE(directory.ParseFromString(*directories.Get(hashes.directory_hash())));
+    ASSERT_TRUE(policy.ParseFromString(*directories.Get(hashes.policy_hash())));
+    change(directory, policy);
+    hashes.set_directory_hash(*directories.Put(directory.SerializeAsString()));
+    hashes.set_policy_hash(*directories.Put(policy.SerializeAsString()));
+    ASSERT_TRUE(directories.Activate(hashes));
+  }
   void Start(std::function<bool()> may_fire = {}) {
     routing->Start();
     assignment->Start(std::move(may_fire));
@@ -144,7 +156,7 @@ class City : public testing::Test {
     EXPECT_TRUE(response) << response.error().message;
     return response ? response->name() : std::string();
   }
-  std::shared_ptr<const NeedState> State(const std::string& name) { return StateNow(*world, name); }
+  std::shared_ptr<const NeedState> State(const std::string& name) { return StateNow(*world, name).value_or(nullptr); }
   bool Reaches(const std::string& name, v1::Stage stage) {
     return Eventually([&] {
       auto state = State(name);

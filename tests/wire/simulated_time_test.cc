@@ -50,6 +50,8 @@ TEST_F(SimulatedDaemon, WhatFallsDueOnTheWayHappensAtItsOwnInstant) {
 TEST_F(SimulatedDaemon, TimeGoesForwardOnlyAndNotTooFar) {
   EXPECT_EQ(AdvanceTo(kStartUs / 1'000'000 - 1).error().reason, "INVALID_FIELDS");
   EXPECT_EQ(AdvanceTo(kStartUs / 1'000'000 + 401LL * 86'400).error().reason, "INVALID_FIELDS");
+  // Multiplied to microseconds in 64 bits, these come round to half an hour after the start.
+  EXPECT_EQ(AdvanceTo(76'480'202'702'014'801).error().reason, "INVALID_FIELDS");
   auto advanced = AdvanceTo(kStartUs / 1'000'000 + 60);
   ASSERT_TRUE(advanced);
   EXPECT_EQ(advanced->time().seconds(), kStartUs / 1'000'000 + 60);

@@ -60,8 +60,6 @@ Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
   return Void::kVersion;
 }
 
-Error NotFound() { return Error{Code::kNotFound, "NEED_NOT_FOUND", "There is no such need.", "没有找到这件需求。", {}, {}, std::nullopt}; }
-
 }  // namespace
 
 struct Committer::Watcher {
@@ -381,7 +379,7 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
     event = std::move(request.event);
     event.set_version(1);
   } else {
-    if (!head) return Answer(request, NotFound());
+    if (!head) return Answer(request, NeedNotFound());
     if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
       return Answer(request, Error{Code::kDeadlineExceeded,
                                    "DEADLINE_EXCEEDED",
@@ -708,7 +706,7 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least, 
     if (!end || at_least->offset >= end->offset) return done(Behind());
   }
   auto state = Load(std::string(subject), nullptr);
-  if (state && !*state) return done(std::unexpected(NotFound()));
+  if (state && !*state) return done(std::unexpected(NeedNotFound()));
   done(std::move(state));
 }
 

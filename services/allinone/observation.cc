@@ -16,8 +16,9 @@ constexpr int64_t kLinesASecond = 10;
 
 std::vector<ReadyCheck> Checks(World& world, ClockGuard& guard, bool stopping) {
   std::vector<ReadyCheck> checks;
-  std::string failure = world.ledger.Failure();
-  checks.push_back({"ledger", failure.empty(), failure.empty() ? "" : failure + ": mend the disk and restart; what was acknowledged is kept"});
+  for (auto [name, failure] : {std::pair{"ledger", world.ledger.Failure()}, {"view", world.view.ViewFailure()}, {"keys", world.keys.Failure()}}) {
+    checks.push_back({name, failure.empty(), failure});
+  }
   bool directory = world.snapshots.Active() != nullptr;
   checks.push_back({"directory", directory, directory ? "" : "no directory is active: start with directory_folder or call ActivateDirectory"});
   bool steady = guard.MayFire();
@@ -36,14 +37,16 @@ void SetGauges(Metrics& metrics, World& world, const Committer& committer, Clock
   auto gauge = [&metrics](const char* name, const char* help, double value) { metrics.SetGauge(name, help, value); };
   int64_t now_us = world.clock.WallUs();
   if (auto end = world.ledger.End(0)) gauge("gridloop_ledger_end_offset", "Next offset that the ledger will write.", static_cast<double>(end->offset));
-  gauge("gridloop_ledger_failed", "1 when a sync failed and nothing is acknowledged any more.", world.ledger.Failure().empty() ? 0 : 1);
+  gauge("gridloop_ledger_failed", "1 when nothing is acknowledged: a sync failed, or the disk is nearly full.", world.ledger.Failure().empty() ? 0 : 1);
+  gauge("gridloop_view_failed", "1 when the view cannot be written.", world.view.ViewFailure().empty() ? 0 : 1);
+  gauge("gridloop_keys_failed", "1 when no keys can be made.", world.keys.Failure().empty() ? 0 : 1);
+  auto count = [&world](const std::string& prefix) { return static_cast<double>(world.view.Count(prefix, kMostCounted).value_or(0)); };
   gauge("gridloop_ledger_foreign_records", "Records that are not ours and were skipped.", static_cast<double>(committer.foreign_records()));
   for (auto [want, name] : {std::pair{'r', "route"}, {'o', "offer"}}) {
-    metrics.SetGauge("gridloop_wants", "Needs that wait for an immediate reaction of the software.", "want", name,
-                     world.view.Count(rows::WantPrefix(want), kMostCounted));
+    metrics.SetGauge("gridloop_wants", "Needs that wait for an immediate reaction of the software.", "want", name, count(rows::WantPrefix(want)));
   }
-  gauge("gridloop_open_needs", "Needs that have not ended.", world.view.Count(rows::DuePrefix(), kMostCounted));
-  gauge("gridloop_held_needs", "Needs that wait for the centre's decision.", world.view.Count(rows::HeldPrefix(), kMostCounted));
+  gauge("gridloop_open_needs", "Needs that have not ended.", count(rows::DuePrefix()));
+  gauge("gridloop_held_needs", "Needs that wait for the centre's decision.", count(rows::HeldPrefix()));
   double lag = 0;
   int overdue = 0;
   std::string after;

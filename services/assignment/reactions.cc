@@ -51,7 +51,7 @@ void Assignment::OfferOne(const std::string& subject, std::function<void(bool ag
   if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
   OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(),
-                                       [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted); });
+                                       [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted).value_or(0); });
   React(
       world_, snapshot, subject, state->head_event_id(), "offer", "assignment",
       [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {

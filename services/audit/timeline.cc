@@ -1,5 +1,6 @@
 // Every step of a need, read from the log and folded again, a page at a time (docs/adr/0005).
 #include <algorithm>
+#include <optional>
 
 #include "audit/audit.h"
 #include "domain/authorise.h"
@@ -39,6 +40,7 @@ struct Audit::TimelinePage {
   std::vector<Place> places;
   size_t at = 0;  // of places
   std::shared_ptr<Replay> replay;
+  std::optional<Error> failed;  // what could not be read is not a broken chain
   v1::GetTimelineResponse response;
   Callback<Expected<v1::GetTimelineResponse>> reply;
 };
@@ -91,6 +93,10 @@ bool Audit::ReadOn(TimelinePage& page) {
     if (page.response.entries_size() == page.size) return true;
     const auto [offset, applied] = page.places[page.at];
     auto record = world_.ledger.ReadAt({0, offset});
+    if (!record && record.error().code != Code::kNotFound) {
+      page.failed = std::move(record.error());
+      return true;
+    }
     Event event;
     bool readable = record && event.ParseFromString(record->value);
     // Clocks stand in the entry and in its event.
@@ -134,6 +140,7 @@ bool Audit::ReadOn(TimelinePage& page) {
 }
 
 void Audit::Show(TimelinePage& page) {
+  if (page.failed) return page.reply(std::unexpected(std::move(*page.failed)));
   const NeedState& state = *page.state;
   page.response.set_name(state.subject());
   page.response.set_number(state.number());

@@ -25,6 +25,8 @@
 
 namespace gridloop::rows {
 
+inline constexpr std::string_view kTables = "abdghiknrwx";
+
 std::string BigEndian(uint64_t value);
 uint64_t ParseBigEndian(std::string_view eight_bytes);
 

@@ -144,7 +144,7 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   if (!key) return reply(std::unexpected(key.error()));
   if (auto sealed = SealEvent(&event, *key, world_.ids); !sealed) return reply(std::unexpected(sealed.error()));
   std::string subject = event.subject();
-  world_.ledger.Append(std::move(event), [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
+  world_.ledger.Append(std::move(event), caller.deadline_us, [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
     if (!position) return reply(std::unexpected(position.error()));
     world_.view.Get(subject, std::nullopt, [subject, at = *position, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
       reply(Received(subject, at, state ? state->get() : nullptr));

@@ -23,6 +23,8 @@ class KeyStore {
   virtual Expected<SealingKey> Get(const std::string& id) = 0;
   // Durable when it returns. Unknown ids are fine: calling twice is harmless.
   virtual Expected<void> Forget(const std::vector<std::string>& ids) = 0;
+  // Empty when it makes keys; otherwise why it does not and what to do, for health.
+  virtual std::string Failure() const { return {}; }
 };
 
 }  // namespace gridloop

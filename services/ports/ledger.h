@@ -68,14 +68,17 @@ class Ledger {
 
   // Appends a `submitted` event (version 1). Durable when the callback says so; not judged by contract. The
   // embedded ledger judges at once: the same event id and body_mac again gives the first position, another
-  // body kAlreadyExists/REQUEST_ID_REUSED. Durability failed: kUnavailable/LEDGER_FAILED, and nothing is
-  // acknowledged any more.
-  virtual void Append(Event event, Callback<Expected<Position>> done) = 0;
+  // body kAlreadyExists/REQUEST_ID_REUSED. Past `deadline_us` (wall clock of the ledger's Clock; 0 is none) before it
+  // ran: kDeadlineExceeded.
+  // When durability fails, here and in Decide: kUnknown/OUTCOME_UNKNOWN with metadata event and version for what was
+  // being written, kUnavailable/LEDGER_FAILED for whatever else comes, and nothing is acknowledged any more. No answer,
+  // also no negative one, rests on an event that is not durable. Little room on the disk: kResourceExhausted/DISK_FULL,
+  // nothing was written, and it goes on when there is room.
+  virtual void Append(Event event, int64_t deadline_us, Callback<Expected<Position>> done) = 0;
 
   // Looks up event_id in the head's applied ids (same body_mac: the original verdict, replayed; another one:
   // kAlreadyExists/REQUEST_ID_REUSED), compares `etag` (a version in decimal) if given (kAborted/ETAG_MISMATCH with
-  // metadata version), runs decide, appends durably and reports. Past `deadline_us` (wall clock of the
-  // ledger's Clock; 0 is none) before it ran: kDeadlineExceeded. A subject that does not exist: kNotFound/NEED_NOT_FOUND.
+  // metadata version), runs decide, appends durably and reports. `deadline_us` as above. A subject that does not exist: kNotFound/NEED_NOT_FOUND.
   virtual void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
                       Callback<Expected<Verdict>> done) = 0;
 
@@ -91,7 +94,7 @@ class Ledger {
   // The next position that will be written.
   virtual Expected<Position> End(uint32_t partition) = 0;
 
-  // Empty when it takes events; otherwise the reason why it does not, for health.
+  // Empty when it takes events; otherwise why it does not and what to do, for health.
   virtual std::string Failure() const = 0;
 };
 

@@ -31,10 +31,12 @@ class View {
   // Rows whose key starts with `prefix` and is greater than `after`, at most `limit` (1–1000).
   virtual void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least, Callback<Expected<RowPage>> done) = 0;
   // How many rows start with `prefix`, counting at most `limit`.
-  virtual int Count(std::string_view prefix, int limit) = 0;
+  virtual Expected<int> Count(std::string_view prefix, int limit) = 0;
   // Calls `wake` (from a thread of the view; must not block) when a row under `prefix` appeared or changed. A
   // hint: may come too often, never too seldom after the subscription returned.
   virtual Subscription Watch(std::string prefix, std::function<void()> wake) = 0;
+  // Empty when what it shows can be written; otherwise why it cannot and what to do, for health.
+  virtual std::string ViewFailure() const = 0;
 };
 
 }  // namespace gridloop

@@ -226,7 +226,7 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
       *response.add_needs() = StaffNeed(**state, caller.actor);
     }
     bool more = !page->next_key.empty() ||
-                (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1) > 0);
+                (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1).value_or(1) > 0);
     if (more) response.set_next_page_token(world_.secret.PageToken(query, next));
     if (!response.next_page_token().empty()) break;
   }

@@ -5,13 +5,16 @@
 #include <condition_variable>
 #include <filesystem>
 #include <future>
+#include <map>
 #include <set>
+#include <thread>
 
 #include "adapters/committer/committer.h"
 #include "adapters/memory/memory_store.h"
 #include "adapters/memory/simulated_clock.h"
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "adapters/system/system_clock.h"
+#include "contract/faulty_store.h"
 #include "domain/row_keys.h"
 #include "histories.h"
 
@@ -103,9 +106,9 @@ class LedgerContract : public testing::TestWithParam<const char*> {
     backend->Reopen();
     Open({});
   }
-  Expected<Position> Append(Event event) {
+  Expected<Position> Append(Event event, int64_t deadline_us = 0) {
     std::promise<Expected<Position>> done;
-    ledger->Append(std::move(event), [&](Expected<Position> position) { done.set_value(std::move(position)); });
+    ledger->Append(std::move(event), deadline_us, [&](Expected<Position> position) { done.set_value(std::move(position)); });
     return done.get_future().get();
   }
   Expected<Verdict> Decide(const std::string& subject, const std::string& id, DecideFn decide, const std::string& mac = "mac",
@@ -190,7 +193,7 @@ TEST_P(LedgerContract, TenTimesTheSameIdAtOnceIsOneNeed) {
   for (size_t i = 0; i < done.size(); ++i) {
     Event event = Submitted("r");
     if (i % 2 == 1) event.set_body_mac("the other body");
-    ledger->Append(event, [&done, i](Expected<Position> position) { done[i].set_value(std::move(position)); });
+    ledger->Append(event, 0, [&done, i](Expected<Position> position) { done[i].set_value(std::move(position)); });
   }
   int good = 0;
   for (size_t i = 0; i < done.size(); ++i) {
@@ -239,6 +242,8 @@ TEST_P(LedgerContract, EtagDeadlineAndUnknownSubjectAreRefusedAndNothingIsWritte
     EXPECT_EQ(Decide(subject, "id", step, "mac", etag).error().reason, "ETAG_MISMATCH") << etag;
   }
   EXPECT_EQ(Decide(subject, "id", step, "mac", {}, kNoonUs - 1).error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(Append(Submitted("late"), kNoonUs - 1).error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(Append(Submitted("r"), kNoonUs - 1)->offset, 0U) << "what happened is told, however late";
   EXPECT_EQ(Decide(Submitted("no").subject(), "id", step).error().reason, "NEED_NOT_FOUND");
   auto early = Decide(subject, "id", Step(v1::EVENT_TYPE_GRADED, subject, "id"));
   EXPECT_EQ(early.error().reason, "EVENT_VOID");
@@ -263,16 +268,16 @@ TEST_P(LedgerContract, WantsAndDeadlinesSurviveARestartBetweenAnyTwoSteps) {
 TEST_P(LedgerContract, AWipedViewIsRebuiltRowByRow) {
   for (int i = 0; i < 30; ++i) Offer("r" + std::to_string(i));
   std::vector<Row> before;
-  for (const char* table : {"a", "b", "d", "g", "h", "i", "k", "n", "r", "w", "x"}) {
-    for (auto& row : Scan(table)) before.push_back(row);
+  for (char table : rows::kTables) {
+    for (auto& row : Scan(std::string(1, table))) before.push_back(row);
   }
   ledger.reset();
   ASSERT_TRUE(backend->store().WipeView());
   backend->Reopen();
   Open({});
   std::vector<Row> after;
-  for (const char* table : {"a", "b", "d", "g", "h", "i", "k", "n", "r", "w", "x"}) {
-    for (auto& row : Scan(table)) after.push_back(row);
+  for (char table : rows::kTables) {
+    for (auto& row : Scan(std::string(1, table))) after.push_back(row);
   }
   EXPECT_EQ(after, before);
 }
@@ -334,7 +339,7 @@ TEST_P(LedgerContract, AFullQueueRefusesAtOnceWithADelay) {
       0, [&](Expected<Verdict>) { finished.set_value(); });
   entered.get_future().wait();
   std::atomic<int> answered = 0;
-  for (int i = 0; i < 4; ++i) ledger->Append(Submitted("q" + std::to_string(i)), [&](Expected<Position>) { ++answered; });
+  for (int i = 0; i < 4; ++i) ledger->Append(Submitted("q" + std::to_string(i)), 0, [&](Expected<Position>) { ++answered; });
   auto refused = Append(Submitted("one too many"));
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
   EXPECT_TRUE(refused.error().retry_after_us.has_value());
@@ -343,6 +348,141 @@ TEST_P(LedgerContract, AFullQueueRefusesAtOnceWithADelay) {
   ledger.reset();  // answers what is queued
   EXPECT_EQ(answered, 4);
   Open({});
+}
+
+TEST_P(LedgerContract, NoAnswerAlsoNoNegativeOneRestsOnWhatIsNotDurable) {
+  std::string subject = Offer("r");
+  std::string offer = Get(subject)->offer().event_id();
+  ledger.reset();
+  FaultyStore store(backend->store());
+  std::vector<std::promise<void>> reached(2);
+  std::vector<std::promise<void>> let_go(2);
+  size_t appends = 0;
+  store.before_append = [&] {
+    size_t mine = appends++;
+    if (mine >= reached.size()) return;
+    reached[mine].set_value();
+    let_go[mine].get_future().wait();
+  };
+  ledger = std::move(*Committer::Open(store, clock, {}));
+  // While the first batch is on its way to the disk, these gather for the second.
+  std::promise<Expected<Position>> first;
+  ledger->Append(Submitted("first"), 0, [&](Expected<Position> position) { first.set_value(std::move(position)); });
+  reached[0].get_future().wait();
+  std::vector<std::promise<Expected<Verdict>>> racers(2);
+  std::promise<Expected<Position>> submitted;
+  std::atomic<int> answered = 0;
+  for (size_t i = 0; i < racers.size(); ++i) {
+    std::string id = "racer-" + std::to_string(i);
+    auto decide = [=](const NeedState& head, int64_t) -> Expected<Event> {
+      if (head.offer().event_id() != offer) return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "taken");
+      Event event = Next(head, v1::EVENT_TYPE_OFFER_ACCEPTED);
+      event.set_subject(subject);
+      event.set_event_id(id);
+      return event;
+    };
+    ledger->Decide(subject, id, "", std::nullopt, decide, 0, [&answered, &racers, i](Expected<Verdict> verdict) {
+      ++answered;
+      racers[i].set_value(std::move(verdict));
+    });
+  }
+  ledger->Append(Submitted("second"), 0, [&](Expected<Position> position) {
+    ++answered;
+    submitted.set_value(std::move(position));
+  });
+  let_go[0].set_value();
+  EXPECT_TRUE(first.get_future().get());
+  reached[1].get_future().wait();
+  EXPECT_EQ(answered, 0) << "that the offer is taken is not yet durable";
+  store.appends_fail = true;
+  let_go[1].set_value();
+  auto winner = racers[0].get_future().get();
+  ASSERT_FALSE(winner);
+  EXPECT_EQ(winner.error().code, Code::kUnknown);
+  EXPECT_EQ(winner.error().reason, "OUTCOME_UNKNOWN");
+  std::map<std::string, std::string> metadata(winner.error().metadata.begin(), winner.error().metadata.end());
+  EXPECT_EQ(metadata["event"], Base32("racer-0"));
+  EXPECT_EQ(metadata["version"], "4");
+  EXPECT_EQ(racers[1].get_future().get().error().reason, "LEDGER_FAILED") << "the offer may be open after all";
+  EXPECT_EQ(submitted.get_future().get().error().reason, "OUTCOME_UNKNOWN");
+  ledger.reset();
+  backend->Reopen();
+  Open({});
+  EXPECT_EQ(Get(subject)->offer().event_id(), offer) << "it is";
+}
+
+TEST_P(LedgerContract, WhoeverIsAnsweredSlowlyIsNotDecidedForFarAhead) {
+  ledger.reset();
+  Committer::Options options;
+  options.batch_capacity = 1;
+  options.queue_capacity = 10;
+  Open(options);
+  std::promise<void> let_go;
+  auto held = let_go.get_future().share();
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    ledger->Append(Submitted(std::to_string(i)), 0, [&, held](Expected<Position> position) {
+      if (!position) {
+        ++refused;
+      } else {
+        held.wait();
+      }
+    });
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(ledger->End(0)->offset, 20U);
+  let_go.set_value();
+  ledger.reset();
+  Open({});
+}
+
+TEST_P(LedgerContract, WhoeverDidTheWorkIsToldWhyTheyCannotVerifyIt) {
+  std::string subject = Offer("r");
+  for (v1::EventType type : {v1::EVENT_TYPE_OFFER_ACCEPTED, v1::EVENT_TYPE_WORKER_ASSIGNED, v1::EVENT_TYPE_CLOSING_REQUESTED}) ASSERT_TRUE(Go(subject, type));
+  auto verify = [&](const NeedState& head, int64_t) -> Expected<Event> {
+    Event event = Next(head, v1::EVENT_TYPE_CLOSING_VERIFIED);
+    event.set_subject(subject);
+    event.set_event_id("id");
+    event.mutable_actor()->set_worker("w-1");
+    return event;
+  };
+  auto refused = Decide(subject, "id", verify);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().reason, "VERIFIER_INVOLVED");
+  EXPECT_FALSE(refused.error().message_zh.empty());
+}
+
+TEST_P(LedgerContract, AReadBeyondTheEndIsBehindAndOneUpToItAnswers) {
+  auto position = Append(Submitted("r"));
+  auto get = [&](Position at_least) {
+    Expected<std::shared_ptr<const NeedState>> state;
+    ledger->Get(Submitted("r").subject(), at_least, [&](Expected<std::shared_ptr<const NeedState>> found) { state = std::move(found); });
+    return state;
+  };
+  EXPECT_TRUE(get(*position));
+  auto behind = get({0, 1});
+  EXPECT_EQ(behind.error().reason, "VIEW_BEHIND");
+  EXPECT_EQ(behind.error().code, Code::kUnavailable);
+  EXPECT_TRUE(behind.error().retry_after_us.has_value());
+  ledger->Scan("w", {}, 10, Position{3, 0}, [](Expected<RowPage> page) { EXPECT_EQ(page.error().reason, "VIEW_BEHIND"); });
+}
+
+TEST_P(LedgerContract, AWatchWakesForItsPrefixUntilItEnds) {
+  std::atomic<int> routes = 0;
+  std::atomic<int> offers = 0;
+  auto watch_routes = ledger->Watch(rows::WantPrefix('r'), [&] { ++routes; });
+  auto watch_offers = ledger->Watch(rows::WantPrefix('o'), [&] { ++offers; });
+  std::string subject = Submitted("r").subject();
+  ASSERT_TRUE(Append(Submitted("r")));
+  EXPECT_EQ(routes, 1);
+  EXPECT_EQ(offers, 0);
+  ASSERT_TRUE(Go(subject, v1::EVENT_TYPE_DISPATCHED));
+  EXPECT_EQ(routes, 2) << "a row that goes is a change too";
+  EXPECT_EQ(offers, 1);
+  watch_routes.reset();
+  ASSERT_TRUE(Append(Submitted("another")));
+  EXPECT_EQ(routes, 2);
 }
 
 TEST_P(LedgerContract, KeysAreNeverGivenTwiceAlsoNotAfterARestart) {
@@ -383,6 +523,54 @@ TEST_P(LedgerContract, DirectoriesAreKeptByHashAndActivationIsRemembered) {
   EXPECT_EQ(backend->directories().Get("no such hash").error().code, Code::kNotFound);
 }
 
+TEST_P(LedgerContract, TheEndOfADirectoryWatchWaitsForTheWakeThatRuns) {
+  std::promise<void> entered;
+  std::promise<void> let_go;
+  std::atomic<bool> finished = false;
+  auto watch = backend->directories().Watch([&] {
+    entered.set_value();
+    let_go.get_future().wait();
+    finished = true;
+  });
+  std::thread activating([&] { EXPECT_TRUE(backend->directories().Activate({})); });
+  entered.get_future().wait();
+  std::promise<void> ending;
+  std::thread canceller([&] {
+    ending.set_value();
+    watch.reset();
+    EXPECT_TRUE(finished) << "what the wake uses may be gone now";
+  });
+  ending.get_future().wait();
+  let_go.set_value();
+  canceller.join();
+  activating.join();
+  ASSERT_TRUE(backend->directories().Activate({}));  // wakes nobody
+}
+
+TEST_P(LedgerContract, OfTwoActivationsAtOnceWatchersKeepTheLater) {
+  auto& directories = backend->directories();
+  std::mutex mutex;
+  std::string seen;
+  auto watch = directories.Watch([&] {
+    auto active = directories.Active();
+    std::this_thread::yield();
+    std::lock_guard lock(mutex);
+    seen = active->directory_hash();
+  });
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        store::v1::ActiveHashes active;
+        active.set_directory_hash(std::to_string(round) + "-" + std::to_string(i));
+        EXPECT_TRUE(directories.Activate(active));
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    ASSERT_EQ(seen, directories.Active()->directory_hash());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Embedded, LedgerContract, testing::Values("memory", "rocksdb"), [](const auto& each) { return std::string(each.param); });
 
 TEST(MemoryLedger, AFailedSyncStopsAcknowledgingForGood) {
@@ -391,12 +579,12 @@ TEST(MemoryLedger, AFailedSyncStopsAcknowledgingForGood) {
   auto ledger = std::move(*Committer::Open(store, clock, {}));
   auto append = [&](const std::string& id) {
     std::promise<Expected<Position>> done;
-    ledger->Append(Submitted(id), [&](Expected<Position> position) { done.set_value(std::move(position)); });
+    ledger->Append(Submitted(id), 0, [&](Expected<Position> position) { done.set_value(std::move(position)); });
     return done.get_future().get();
   };
   ASSERT_TRUE(append("kept"));
   store.FailAppends("no space left on device");
-  EXPECT_EQ(append("lost").error().reason, "LEDGER_FAILED");
+  EXPECT_EQ(append("lost").error().reason, "OUTCOME_UNKNOWN");
   EXPECT_EQ(append("later").error().reason, "LEDGER_FAILED");
   EXPECT_NE(ledger->Failure().find("no space"), std::string::npos);
   EXPECT_EQ(store.EndOffset(), 1U);

@@ -2,11 +2,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -16,6 +19,7 @@
 #include "adapters/memory/memory_store.h"
 #include "adapters/memory/simulated_clock.h"
 #include "adapters/rocksdb/rocksdb_store.h"
+#include "contract/faulty_store.h"
 #include "domain/row_keys.h"
 #include "histories.h"
 
@@ -43,42 +47,41 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
-// Passes everything on, or fails as a bad disk does.
-class FaultyStore : public Store {
- public:
-  explicit FaultyStore(Store& below) : below_(below) {}
-  std::atomic<bool> appends_fail = false;
-  std::atomic<bool> reads_fail = false;
-  std::atomic<bool> view_writes_fail = false;
+// Writes over some of a file's bytes.
+void Damage(const fs::path& file, uint64_t from, uint64_t size) {
+  ASSERT_GE(fs::file_size(file), from + size) << file;
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  bytes.seekp(static_cast<std::streamoff>(from));
+  bytes << std::string(size, '\x5a');
+}
 
-  Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) override {
-    if (appends_fail) return Fail(Code::kUnavailable, "SYNC_FAILED", "input/output error");
-    return below_.Append(first_offset, values);
+// The newest file of this kind.
+fs::path Newest(const fs::path& directory, const std::string& extension) {
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == extension && (newest.empty() || entry.path() > newest)) newest = entry.path();
   }
-  std::optional<std::string> ReadEvent(uint64_t offset) const override { return below_.ReadEvent(offset); }
-  uint64_t EndOffset() const override { return below_.EndOffset(); }
-  std::string LogId() const override { return below_.LogId(); }
-  Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override {
-    if (reads_fail) return Fail(Code::kUnavailable, "STORE_FAILED", "input/output error");
-    return below_.LoadState(subject);
+  return newest;
+}
+
+// While it lives this process can make no file longer.
+class NoMoreBytes {
+ public:
+  NoMoreBytes() {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit{1, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
   }
-  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    below_.ScanRows(prefix, after, visit);
-  }
-  store::v1::Watermark LoadWatermark() const override { return below_.LoadWatermark(); }
-  Expected<void> WriteView(const ViewChanges& changes) override {
-    if (view_writes_fail) return Fail(Code::kUnavailable, "STORE_FAILED", "no space left on device");
-    return below_.WriteView(changes);
-  }
-  Expected<void> WipeView() override { return below_.WipeView(); }
+  ~NoMoreBytes() { ::setrlimit(RLIMIT_FSIZE, &before_); }
 
  private:
-  Store& below_;
+  rlimit before_ = {};
 };
 
 Expected<Position> Append(Committer& ledger, Event event) {
   std::promise<Expected<Position>> done;
-  ledger.Append(std::move(event), [&](Expected<Position> position) { done.set_value(std::move(position)); });
+  ledger.Append(std::move(event), 0, [&](Expected<Position> position) { done.set_value(std::move(position)); });
   return done.get_future().get();
 }
 
@@ -103,10 +106,10 @@ Expected<std::shared_ptr<const NeedState>> Get(Committer& ledger, const std::str
 
 std::vector<Row> AllRows(Committer& ledger) {
   std::vector<Row> all;
-  for (const char* table : {"a", "b", "d", "g", "h", "i", "k", "n", "r", "w", "x"}) {
+  for (char table : rows::kTables) {
     std::string after;
     do {
-      ledger.Scan(table, after, 1000, std::nullopt, [&](Expected<RowPage> page) {
+      ledger.Scan(std::string(1, table), after, 1000, std::nullopt, [&](Expected<RowPage> page) {
         after = page->next_key;
         std::ranges::move(page->rows, std::back_inserter(all));
       });
@@ -130,7 +133,7 @@ std::string Logged(const std::string& request_id, uint32_t epoch = kRulesEpoch) 
 class Recovery : public testing::Test {
  protected:
   std::unique_ptr<RocksdbStore> OpenStore(const fs::path& path, uint64_t events_between_flushes = 50'000) {
-    auto store = RocksdbStore::Open(path, ids, events_between_flushes);
+    auto store = RocksdbStore::Open(path, ids, {.events_between_flushes = events_between_flushes});
     EXPECT_TRUE(store) << store.error().message;
     return store ? std::move(*store) : nullptr;
   }
@@ -177,16 +180,76 @@ TEST_F(Recovery, ATornLastWriteIsDroppedAndTheRestStays) {
   auto ledger = OpenLedger(*store, NeverWritesTheView());
   for (const char* request : {"a", "b", "c"}) ASSERT_TRUE(Append(*ledger, Submitted(request)));
   crashed.TakeFilesOf(running.path());
-  fs::path log;
-  for (const auto& entry : fs::directory_iterator(crashed.path() / "ledger")) {
-    if (entry.path().extension() == ".log" && (log.empty() || entry.path() > log)) log = entry.path();
-  }
+  fs::path log = Newest(crashed.path() / "ledger", ".log");
   fs::resize_file(log, fs::file_size(log) - 7);
   auto store_after = OpenStore(crashed.path());
   auto after = OpenLedger(*store_after);
   EXPECT_EQ(after->End(0)->offset, 2U);
   EXPECT_EQ(Get(*after, SubjectOfRequest("c")).error().reason, "NEED_NOT_FOUND");
   EXPECT_EQ(Append(*after, Submitted("c"))->offset, 2U);
+}
+
+TEST_F(Recovery, DamageInTheMiddleOfALogFileIsRefusedNotSkipped) {
+  TemporaryDirectory running;
+  TemporaryDirectory crashed;
+  auto store = OpenStore(running.path());
+  auto ledger = OpenLedger(*store, NeverWritesTheView());
+  auto vault = Vault::Open(running.path());
+  ASSERT_TRUE(vault);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(Append(*ledger, Submitted(std::to_string(i))));
+    ASSERT_TRUE((*vault)->Write({{"b" + std::to_string(i), std::string(300, 'v')}}));
+  }
+  for (const char* part : {"ledger", "vault"}) {
+    crashed.TakeFilesOf(running.path());
+    fs::path log = Newest(crashed.path() / part, ".log");
+    std::ifstream file(log, std::ios::binary);
+    std::string content((std::istreambuf_iterator<char>(file)), {});
+    size_t inside = content.find(std::string_view(part) == "ledger" ? "320585100001001" : "vvvvvvvvvvvvvvv", content.size() / 2);
+    ASSERT_NE(inside, std::string::npos);
+    Damage(log, inside, 8);
+    Error refused;
+    if (auto opened = RocksdbStore::Open(crashed.path(), ids); !opened) refused = opened.error();
+    if (auto opened = Vault::Open(crashed.path()); !opened) refused = opened.error();
+    EXPECT_EQ(refused.reason, "STORE_DAMAGED") << refused.message;
+    EXPECT_NE(refused.message.find("Restore the data directory from a copy"), std::string::npos) << refused.message;
+  }
+}
+
+TEST_F(Recovery, ALedgerWhoseEndCannotBeReadIsNotTakenForAnEmptyOne) {
+  TemporaryDirectory directory;
+  OpenStore(directory.path()).reset();
+  {
+    auto store = OpenStore(directory.path());  // what was there before has a table file of its own now
+    auto ledger = OpenLedger(*store);
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(*ledger, Submitted(std::to_string(i))));
+  }
+  OpenStore(directory.path()).reset();  // and so have the events
+  fs::path table = Newest(directory.path() / "ledger", ".sst");
+  Damage(table, 0, fs::file_size(table) / 4);
+  auto refused = RocksdbStore::Open(directory.path(), ids);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "STORE_DAMAGED") << refused.error().message;
+  EXPECT_NE(refused.error().message.find("find the end of the ledger"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(Recovery, ALedgerThatIsGoneOrEmptyBesideAViewIsNotMadeAnew) {
+  TemporaryDirectory directory;
+  auto append = [&](const std::string& request) {
+    auto store = OpenStore(directory.path());
+    auto ledger = OpenLedger(*store);
+    ASSERT_TRUE(Append(*ledger, Submitted(request)));
+  };
+  append("a");
+  TemporaryDirectory copy;
+  copy.TakeFilesOf(directory.path());
+  fs::remove_all(directory.path() / "ledger");
+  EXPECT_EQ(RocksdbStore::Open(directory.path(), ids).error().reason, "LEDGER_MISSING");
+  EXPECT_FALSE(fs::exists(directory.path() / "ledger")) << "it was left alone";
+  fs::create_directory(directory.path() / "ledger");
+  EXPECT_EQ(RocksdbStore::Open(directory.path(), ids).error().reason, "LEDGER_MISSING");
+  fs::copy(copy.path() / "ledger", directory.path() / "ledger", fs::copy_options::recursive);
+  append("b");
 }
 
 TEST_F(Recovery, ACopiedDataDirectoryStartsElsewhere) {
@@ -254,7 +317,40 @@ TEST_F(Recovery, AViewThatIsGoneDamagedOrOfAnotherLogIsRebuiltByteForByte) {
   check("damaged");
 }
 
-TEST_F(Recovery, AViewAheadOfAnOlderCopyOfTheLogIsRebuilt) {
+TEST_F(Recovery, TheWriterWritesTheViewByItselfSoThatLittleIsFoldedAgain) {
+  TemporaryDirectory running;
+  TemporaryDirectory crashed;
+  constexpr uint64_t kEvents = 1000;
+  constexpr uint64_t kUnwritten = 40;  // an event has more than three rows, and a hundred of them are written
+  auto below = OpenStore(running.path(), 100);
+  FaultyStore store(*below);
+  std::mutex mutex;
+  std::condition_variable grown;
+  uint64_t written = 0;
+  store.after_view_write = [&](const Store::ViewChanges& changes) {
+    std::lock_guard lock(mutex);
+    written = changes.watermark.next_offset();
+    grown.notify_all();
+  };
+  Committer::Options options = NeverWritesTheView();
+  options.dirty_rows_written = 100;
+  options.batch_capacity = 10;
+  auto ledger = OpenLedger(store, options);
+  for (uint64_t i = 0; i < kEvents; ++i) ledger->Append(Submitted(std::to_string(i)), 0, [](Expected<Position> position) { EXPECT_TRUE(position); });
+  {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(grown.wait_for(lock, std::chrono::seconds(60), [&] { return written >= kEvents - kUnwritten; }));
+  }
+  ASSERT_TRUE(Append(*ledger, Submitted("not yet flushed")));
+  crashed.TakeFilesOf(running.path());
+  auto store_after = OpenStore(crashed.path(), 100);
+  auto after = OpenLedger(*store_after);
+  EXPECT_GT(after->folded_at_start(), 0U);
+  EXPECT_LE(after->folded_at_start(), 100 + kUnwritten + 1);
+  EXPECT_EQ(AllRows(*after), AllRows(*ledger));
+}
+
+TEST_F(Recovery, ALedgerThatLostAcknowledgedEventsIsRefusedUntilTheViewThatSawThemIsRemoved) {
   TemporaryDirectory directory;
   TemporaryDirectory older;
   auto append = [&](const std::string& request) {
@@ -267,11 +363,48 @@ TEST_F(Recovery, AViewAheadOfAnOlderCopyOfTheLogIsRebuilt) {
   append("b");
   fs::remove_all(directory.path() / "ledger");
   fs::copy(older.path() / "ledger", directory.path() / "ledger", fs::copy_options::recursive);
+  for (int again = 0; again < 2; ++again) {
+    auto store = OpenStore(directory.path());
+    auto refused = Committer::Open(*store, clock, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "STORE_DAMAGED");
+    EXPECT_NE(refused.error().message.find("The ledger ends at 1, but the view has seen 2"), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("remove the view"), std::string::npos) << refused.error().message;
+  }
+  fs::remove_all(directory.path() / "view");  // as the message says, for whoever accepts the loss
   auto store = OpenStore(directory.path());
   auto ledger = OpenLedger(*store);
   EXPECT_EQ(Get(*ledger, SubjectOfRequest("b")).error().reason, "NEED_NOT_FOUND");
   EXPECT_TRUE(Get(*ledger, SubjectOfRequest("a")));
   EXPECT_EQ(ledger->Count(rows::DuePrefix(), 10), 1);
+}
+
+TEST_F(Recovery, ATableFileThatIsDamagedIsSaidOfTheLedgerAndRebuiltOfTheView) {
+  TemporaryDirectory directory;
+  std::vector<Row> before;
+  {
+    auto store = OpenStore(directory.path());
+    auto ledger = OpenLedger(*store);
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(Append(*ledger, Submitted(std::to_string(i))));
+    before = AllRows(*ledger);
+  }
+  OpenStore(directory.path()).reset();
+  auto damage = [&](const char* part) {  // index and properties, which are read as it is opened
+    fs::path table = Newest(directory.path() / part, ".sst");
+    Damage(table, fs::file_size(table) - 353, 300);
+  };
+  damage("view");
+  {
+    auto store = OpenStore(directory.path());
+    ASSERT_TRUE(store);
+    auto ledger = OpenLedger(*store);
+    EXPECT_EQ(AllRows(*ledger), before);
+    EXPECT_EQ(ledger->folded_at_start(), 20U);
+  }
+  damage("ledger");
+  auto refused = RocksdbStore::Open(directory.path(), ids);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "STORE_DAMAGED") << refused.error().message;
 }
 
 TEST_F(Recovery, ANewerFormatIsRefusedAndSaysWhatToDo) {
@@ -352,14 +485,14 @@ TEST_F(Recovery, AFailedSyncAnswersEverythingAndLosesNothingAcknowledged) {
     for (int i = 0; i < 400; ++i) {
       if (i == 200) store.appends_fail = true;
       std::string request = std::to_string(i);
-      ledger->Append(Submitted(request), [&, request](Expected<Position> position) {
+      ledger->Append(Submitted(request), 0, [&, request](Expected<Position> position) {
         std::lock_guard lock(mutex);
         if (position) acknowledged.push_back(request);
-        EXPECT_TRUE(position || position.error().reason == "LEDGER_FAILED");
+        EXPECT_TRUE(position || position.error().reason == "LEDGER_FAILED" || position.error().reason == "OUTCOME_UNKNOWN");
         ++answers;
       });
     }
-    EXPECT_EQ(Append(*ledger, Submitted("last")).error().reason, "LEDGER_FAILED");
+    EXPECT_FALSE(Append(*ledger, Submitted("last")));
     EXPECT_NE(ledger->Failure().find("input/output error"), std::string::npos);
     store.appends_fail = false;  // the disk is well again: this process must not trust it
     EXPECT_EQ(Append(*ledger, Submitted("later")).error().reason, "LEDGER_FAILED");
@@ -380,13 +513,140 @@ TEST_F(Recovery, AStateThatCannotBeReadIsAnErrorNeverAMissingNeed) {
     ASSERT_TRUE(Append(*ledger, Submitted("r")));
   }
   auto ledger = OpenLedger(store);
-  store.reads_fail = true;
+  store.state_reads_fail = true;
   EXPECT_EQ(Get(*ledger, SubjectOfRequest("r")).error().reason, "STORE_FAILED");
   EXPECT_EQ(Append(*ledger, Submitted("r")).error().reason, "STORE_FAILED");
   EXPECT_EQ(Go(*ledger, SubjectOfRequest("r"), v1::EVENT_TYPE_NOTE_ADDED, "id").error().reason, "STORE_FAILED");
   EXPECT_EQ(ledger->End(0)->offset, 1U);
-  store.reads_fail = false;
+  store.state_reads_fail = false;
   EXPECT_EQ(Append(*ledger, Submitted("r"))->offset, 0U);
+}
+
+TEST_F(Recovery, RowsThatCannotBeReadAreAnErrorNeverAShorterList) {
+  MemoryStore below;
+  FaultyStore store(below);
+  auto ledger = OpenLedger(store);
+  ASSERT_TRUE(Append(*ledger, Submitted("r")));
+  store.scans_fail = true;
+  ledger->Scan("r", {}, 10, std::nullopt, [](Expected<RowPage> page) {
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().code, Code::kUnavailable);
+  });
+  EXPECT_FALSE(ledger->Count("r", 10));
+  EXPECT_EQ(ledger->Count(rows::DuePrefix(), 10), 1) << "deadlines and wants are in memory";
+}
+
+TEST_F(Recovery, AViewThatCannotBeReadAtTheStartIsRebuiltWithEveryWant) {
+  MemoryStore below;
+  FaultyStore store(below);
+  std::vector<Row> before;
+  {
+    auto ledger = OpenLedger(store);
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(Append(*ledger, Submitted(std::to_string(i))));
+    before = AllRows(*ledger);
+  }
+  store.scans_fail = true;
+  auto ledger = OpenLedger(store);
+  EXPECT_EQ(ledger->folded_at_start(), 5U);
+  EXPECT_EQ(ledger->Count(rows::WantPrefix('r'), 10), 5);
+  EXPECT_EQ(AllRows(*ledger), before);
+}
+
+TEST_F(Recovery, AViewThatCannotBeWipedIsRefusedAndLeftAlone) {
+  MemoryStore below;
+  ASSERT_TRUE(below.Append(0, {Logged("r")}));
+  FaultyStore store(below);
+  store.wipes_fail = true;
+  EXPECT_EQ(Committer::Open(store, clock, {}).error().reason, "STORE_FAILED");
+  EXPECT_EQ(store.view_writes, 0);
+}
+
+TEST_F(Recovery, AnEventThatCannotBeReadIsAnErrorNeverAGap) {
+  MemoryStore below;
+  FaultyStore store(below);
+  {
+    auto ledger = OpenLedger(store);
+    ASSERT_TRUE(Append(*ledger, Submitted("r")));
+    store.event_reads_fail = true;
+    EXPECT_EQ(ledger->ReadAt({0, 0}).error().reason, "STORE_FAILED");
+    EXPECT_EQ(ledger->ReadAt({0, 1}).error().reason, "POSITION_NOT_FOUND");
+  }
+  EXPECT_EQ(Committer::Open(store, clock, {}).error().reason, "STORE_FAILED");
+  store.event_reads_fail = false;
+  auto ledger = OpenLedger(store);
+  EXPECT_EQ(ledger->folded_at_start(), 0U) << "the view was kept";
+}
+
+TEST_F(Recovery, BelowTheReserveNothingIsTakenAndItGoesOnWhenThereIsRoom) {
+  TemporaryDirectory directory;
+  std::atomic<uint64_t> free_bytes = 1ULL << 40;
+  auto store = std::move(*RocksdbStore::Open(directory.path(), ids, {.free_bytes = [&] { return free_bytes.load(); }}));
+  auto vault = Vault::Open(directory.path(), {.free_bytes = [&] { return free_bytes.load(); }});
+  ASSERT_TRUE(vault);
+  auto ledger = OpenLedger(*store, NeverWritesTheView());
+  ASSERT_TRUE(Append(*ledger, Submitted("a")));
+  free_bytes = 100 << 20;
+  auto refused = Append(*ledger, Submitted("b"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(refused.error().reason, "DISK_FULL");
+  EXPECT_TRUE(refused.error().retry_after_us);
+  EXPECT_FALSE(refused.error().message_zh.empty());
+  EXPECT_NE(ledger->Failure().find("only 100 MiB are free"), std::string::npos) << ledger->Failure();
+  EXPECT_NE(ledger->Failure().find("make room"), std::string::npos) << ledger->Failure();
+  EXPECT_EQ(Append(*ledger, Submitted("a"))->offset, 0U) << "what is there is still answered";
+  EXPECT_EQ(Get(*ledger, SubjectOfRequest("b")).error().reason, "NEED_NOT_FOUND");
+  EXPECT_FALSE(ledger->WriteViewNow());
+  EXPECT_EQ((*vault)->Write({{"b", "blob"}}).error().reason, "DISK_FULL");
+  free_bytes = 1ULL << 40;
+  EXPECT_EQ(ledger->Failure(), "");
+  EXPECT_EQ(Append(*ledger, Submitted("b"))->offset, 1U);
+  EXPECT_TRUE(ledger->WriteViewNow());
+  EXPECT_EQ(ledger->ViewFailure(), "");
+  EXPECT_TRUE((*vault)->Write({{"b", "blob"}}));
+}
+
+TEST_F(Recovery, AViewThatCannotBeWrittenIsSaidAndWhatWaitsForItIsBounded) {
+  MemoryStore below;
+  FaultyStore store(below);
+  Committer::Options options = NeverWritesTheView();
+  options.dirty_rows_written = 20;
+  auto ledger = OpenLedger(store, options);
+  store.view_writes_fail = true;
+  Expected<Position> last = Position{};
+  int taken = 0;
+  for (; last && taken < 1000; ++taken) {
+    last = Append(*ledger, Submitted(std::to_string(taken)));
+  }
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().reason, "VIEW_FAILED");
+  EXPECT_LT(taken, 100);
+  EXPECT_NE(ledger->ViewFailure().find("the view takes no bytes"), std::string::npos);
+  store.view_writes_fail = false;
+  ASSERT_TRUE(ledger->WriteViewNow());
+  EXPECT_EQ(ledger->ViewFailure(), "");
+  EXPECT_TRUE(Append(*ledger, Submitted("later")));
+}
+
+TEST_F(Recovery, ADiskThatTakesNoMoreBytesEndsNothingAndLosesNothing) {
+  TemporaryDirectory directory;
+  {
+    auto store = OpenStore(directory.path(), 1);  // each write of the view goes to the disk
+    auto ledger = OpenLedger(*store, NeverWritesTheView());
+    ASSERT_TRUE(Append(*ledger, Submitted("a")));
+    {
+      NoMoreBytes limit;
+      EXPECT_FALSE(ledger->WriteViewNow());
+      EXPECT_NE(ledger->ViewFailure(), "");
+      EXPECT_EQ(Append(*ledger, Submitted("b")).error().reason, "OUTCOME_UNKNOWN");
+      EXPECT_EQ(Append(*ledger, Submitted("c")).error().reason, "LEDGER_FAILED");
+      EXPECT_TRUE(Get(*ledger, SubjectOfRequest("a")));
+    }
+  }
+  auto store = OpenStore(directory.path());
+  auto ledger = OpenLedger(*store);
+  EXPECT_TRUE(Get(*ledger, SubjectOfRequest("a")));
+  EXPECT_TRUE(Append(*ledger, Submitted("b")));
 }
 
 TEST_F(Recovery, AViewThatCannotBeWrittenStaysWholeInMemory) {
@@ -430,18 +690,6 @@ TEST_F(Recovery, ALedgerThatOnlyLogsKeepsSecondBodiesAsConflicts) {
   EXPECT_EQ(ledger->ReadAt({0, 0})->verdict, Void::kNone);
 }
 
-TEST_F(Recovery, AReadBeyondTheEndIsBehindAndOneUpToItAnswers) {
-  MemoryStore store;
-  auto ledger = OpenLedger(store);
-  auto position = Append(*ledger, Submitted("r"));
-  EXPECT_TRUE(Get(*ledger, SubjectOfRequest("r"), *position));
-  auto behind = Get(*ledger, SubjectOfRequest("r"), Position{0, 1});
-  EXPECT_EQ(behind.error().reason, "VIEW_BEHIND");
-  EXPECT_EQ(behind.error().code, Code::kUnavailable);
-  EXPECT_TRUE(behind.error().retry_after_us.has_value());
-  ledger->Scan("w", {}, 10, Position{3, 0}, [](Expected<RowPage> page) { EXPECT_EQ(page.error().reason, "VIEW_BEHIND"); });
-}
-
 TEST_F(Recovery, LoggedTimeNeverGoesBackAlsoNotAcrossARestart) {
   MemoryStore store;
   auto time_at = [&](Committer& ledger, uint64_t offset) {
@@ -461,7 +709,8 @@ TEST_F(Recovery, LoggedTimeNeverGoesBackAlsoNotAcrossARestart) {
 }
 
 TEST_F(Recovery, ReadersNeverSeeANeedGoBackWhileStatesAreEvicted) {
-  MemoryStore store;
+  MemoryStore below;
+  FaultyStore store(below);
   Committer::Options options;
   options.states_kept = 2;
   options.write_interval = std::chrono::milliseconds(1);
@@ -492,6 +741,7 @@ TEST_F(Recovery, ReadersNeverSeeANeedGoBackWhileStatesAreEvicted) {
   }
   done = true;
   for (auto& reader : readers) reader.join();
+  EXPECT_GT(store.states_found, 0) << "none was evicted and read again";
   for (int i = 0; i < kNeeds; ++i) EXPECT_EQ((*Get(*ledger, SubjectOfRequest(std::to_string(i))))->version(), 101U);
 }
 
@@ -529,7 +779,7 @@ TEST_F(Recovery, ASubscriberHearsTheVerdictOfWhatItGets) {
       if (next == 300) all.set_value();
     }
   });
-  for (int i = 0; i < 300; ++i) ledger->Append(Submitted(std::to_string(i)), [](Expected<Position> position) { EXPECT_TRUE(position); });
+  for (int i = 0; i < 300; ++i) ledger->Append(Submitted(std::to_string(i)), 0, [](Expected<Position> position) { EXPECT_TRUE(position); });
   all.get_future().wait();
 }
 
@@ -555,6 +805,65 @@ TEST_F(Recovery, AForgottenKeyLeavesTheDisk) {
   EXPECT_EQ(keys.Get(gone.id).error().reason, "KEY_FORGOTTEN");
   EXPECT_FALSE(on_disk(gone.bytes));
   EXPECT_EQ(keys.Get(kept.id)->bytes, kept.bytes);
+}
+
+TEST_F(Recovery, AKeyStoreWithoutRoomSaysSoAndGoesOnByItself) {
+  TemporaryDirectory directory;
+  std::atomic<uint64_t> free_bytes = 1ULL << 40;
+  auto vault = Vault::Open(directory.path(), {.free_bytes = [&] { return free_bytes.load(); }});
+  ASSERT_TRUE(vault);
+  RocksdbKeys keys(*vault, ids);
+  ASSERT_TRUE(keys.Take());
+  EXPECT_EQ(keys.Failure(), "");
+  free_bytes = 0;
+  Expected<SealingKey> last;
+  for (int i = 0; i < 5000 && last; ++i) last = keys.Take();
+  ASSERT_FALSE(last) << "the pool has an end";
+  EXPECT_EQ(last.error().reason, "DISK_FULL");
+  EXPECT_NE(keys.Failure().find("make room"), std::string::npos) << keys.Failure();
+  free_bytes = 1ULL << 40;
+  auto after = keys.Take();
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(keys.Failure(), "");
+  EXPECT_TRUE(keys.Get(after->id));
+}
+
+TEST_F(Recovery, AKeyStoreThatCannotWriteSaysSoUntilItIsOpenedAgain) {
+  TemporaryDirectory directory;
+  std::string given;
+  {
+    auto vault = Vault::Open(directory.path());
+    ASSERT_TRUE(vault);
+    RocksdbKeys keys(*vault, ids);
+    Expected<SealingKey> last = keys.Take();
+    {
+      NoMoreBytes limit;
+      for (int i = 0; i < 5000 && last; ++i) {
+        given = last->id;
+        last = keys.Take();
+      }
+    }
+    ASSERT_FALSE(last) << "the pool has an end";
+    EXPECT_NE(keys.Failure().find("Mend the disk and restart"), std::string::npos) << keys.Failure();
+    EXPECT_FALSE(keys.Take());
+    EXPECT_TRUE(keys.Get(given)) << "what is there is read";
+  }
+  auto vault = Vault::Open(directory.path());
+  ASSERT_TRUE(vault);
+  SeededIds other(12);
+  RocksdbKeys keys(*vault, other);
+  EXPECT_TRUE(keys.Get(given));
+  EXPECT_TRUE(keys.Take());
+}
+
+TEST_F(Recovery, AVaultThatShouldBeThereIsNotMadeAnew) {
+  TemporaryDirectory directory;
+  auto refused = Vault::Open(directory.path(), {.make = false});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "VAULT_MISSING");
+  EXPECT_FALSE(fs::exists(directory.path() / "vault"));
+  ASSERT_TRUE(Vault::Open(directory.path()));
+  EXPECT_TRUE(Vault::Open(directory.path(), {.make = false}));
 }
 
 TEST_F(Recovery, AKeyThatWasGivenIsThereAfterACrash) {

@@ -52,7 +52,7 @@ TEST_F(AdminHttpTest, ServesThreePagesAndNothingElse) {
   EXPECT_EQ(Get("/healthz")->status, 200);
   EXPECT_EQ(Get("/metrics")->body, "a 1\n");
   EXPECT_EQ(Get("/readyz")->status, 503);  // no directory is active
-  EXPECT_TRUE(IsGood("ledger"));
+  for (const char* check : {"ledger", "view", "keys"}) EXPECT_TRUE(IsGood(check)) << check;
   EXPECT_FALSE(IsGood("directory"));
   EXPECT_EQ(Get("/")->status, 404);
   EXPECT_EQ(httplib::Client("127.0.0.1", http_->port()).Post("/metrics", std::string(100, 'x'), "text/plain")->status, 404);
@@ -115,8 +115,8 @@ TEST(Observation, FailedReactionsAndCallsAreLoggedWithTheirNeedAndNotWithoutEnd)
 TEST_F(AdminHttpTest, AFailedSyncShowsInReadiness) {
   store_.FailAppends("the disk is full");
   std::promise<Expected<Position>> done;
-  committer_->Append(histories::Submitted("r-1"), [&](Expected<Position> position) { done.set_value(std::move(position)); });
-  EXPECT_EQ(done.get_future().get().error().reason, "LEDGER_FAILED");
+  committer_->Append(histories::Submitted("r-1"), 0, [&](Expected<Position> position) { done.set_value(std::move(position)); });
+  EXPECT_EQ(done.get_future().get().error().reason, "OUTCOME_UNKNOWN");
   auto page = Get("/readyz");
   EXPECT_EQ(page->status, 503);
   EXPECT_NE(page->body.find("the disk is full"), std::string::npos) << page->body;

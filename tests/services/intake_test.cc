@@ -184,11 +184,11 @@ TEST_F(City, NothingPersonalLiesInClearInTheLogTheRowsOrTheStates) {
   ASSERT_TRUE(ledger->WriteViewNow());
 
   std::vector<std::pair<std::string, std::string>> places;
-  for (uint64_t offset = 0; offset < store.EndOffset(); ++offset) places.emplace_back("event " + std::to_string(offset), *store.ReadEvent(offset));
-  store.ScanRows("", "", [&](std::string_view key, std::string_view value) {
+  for (uint64_t offset = 0; offset < store.EndOffset(); ++offset) places.emplace_back("event " + std::to_string(offset), **store.ReadEvent(offset));
+  ASSERT_TRUE(store.ScanRows("", "", [&](std::string_view key, std::string_view value) {
     places.emplace_back("row", std::string(key) + std::string(value));
     return true;
-  });
+  }));
   places.emplace_back("state", (*store.LoadState(name))->SerializeAsString());
   ASSERT_GT(places.size(), 10U);
   bool looked_where_it_would_be = false;

@@ -200,6 +200,18 @@ TEST_F(City, WhoServedNeverVerifiesNorDoesTheirOrganisation) {
   EXPECT_TRUE(read->chain_intact());
 }
 
+TEST_F(City, ATimelineThatCannotBeReadNowIsNotCalledBroken) {
+  std::string name = Submit(Report("unread"));
+  v1::GetTimelineRequest timeline;
+  timeline.set_name(name);
+  store.FailEventReads("input/output error");
+  auto unread = Call(*audit, &Audit::GetTimeline, auditor, timeline);
+  ASSERT_FALSE(unread);
+  EXPECT_EQ(unread.error().code, Code::kUnavailable);
+  store.FailEventReads("");
+  EXPECT_TRUE(Call(*audit, &Audit::GetTimeline, auditor, timeline)->chain_intact());
+}
+
 TEST_F(City, AnOldEtagIsRefusedWithTheVersionThatTheNeedHasNow) {
   Start();
   std::string name = SubmitAndOffer("etag");

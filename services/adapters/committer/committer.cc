@@ -5,6 +5,7 @@
 
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
+#include "sealing/ids.h"
 
 namespace gridloop {
 namespace {
@@ -13,6 +14,10 @@ constexpr uint32_t kViewSchema = 2;
 constexpr int64_t kQueueFullRetryUs = 50'000;
 constexpr int kFoldBatch = 2'000;
 constexpr std::string_view kHotTables = "dkw";  // row_keys.h
+constexpr int64_t kFailedRetryUs = 30'000'000;
+constexpr size_t kBatchesUnanswered = 16;
+constexpr size_t kTooManyTimes = 10;  // dirty_rows_written
+constexpr char kLaterZh[] = "系统暂时不能受理，请稍后重试或电话联系中心。";
 
 bool IsHot(std::string_view key_or_prefix) { return !key_or_prefix.empty() && kHotTables.find(key_or_prefix.front()) != std::string_view::npos; }
 
@@ -20,12 +25,55 @@ bool IsHot(std::string_view key_or_prefix) { return !key_or_prefix.empty() && kH
 bool IsOurs(std::string_view value) { return value.starts_with(std::string_view("\x0DGLE1", 5)); }
 
 Error LedgerFailed(const std::string& why) {
-  Error error;
-  error.code = Code::kUnavailable;
-  error.reason = "LEDGER_FAILED";
-  error.message = "The ledger takes nothing any more: " + why + ". Mend the disk and restart; what was acknowledged is kept.";
-  error.message_zh = "系统暂时不能受理，请稍后重试或电话联系中心。";
-  error.retry_after_us = 30'000'000;
+  return {Code::kUnavailable,
+          "LEDGER_FAILED",
+          "The ledger takes nothing any more: " + why + ". Mend the disk and restart; what was acknowledged is kept.",
+          kLaterZh,
+          {},
+          {},
+          kFailedRetryUs};
+}
+
+// Of what was being written when the ledger failed.
+Error OutcomeUnknown(const Verdict& tried) {
+  return {Code::kUnknown,
+          "OUTCOME_UNKNOWN",
+          "The disk failed while this was written: it may or may not have happened. Send the same again, with the same request id, once the ledger is "
+          "back: you get what happened.",
+          "结果未知，请稍后用同一请求编号重新提交，或电话联系中心。",
+          {},
+          {{"event", Base32(tried.event_id)}, {"version", std::to_string(tried.version)}},
+          kFailedRetryUs};
+}
+
+Error DiskFull(const std::string& why) {
+  return {Code::kResourceExhausted, "DISK_FULL", "Nothing was written: " + why + ".", kLaterZh, {}, {}, kFailedRetryUs};
+}
+
+Error ViewFailed(const std::string& why) {
+  return {Code::kUnavailable,
+          "VIEW_FAILED",
+          "Too much waits to be written to the view, so nothing new is taken: " + why + ". Mend the disk and restart; what was acknowledged is kept.",
+          kLaterZh,
+          {},
+          {},
+          kFailedRetryUs};
+}
+
+// Why a decision's event would change nothing.
+Error EventVoid(Void verdict) {
+  Error error{Code::kFailedPrecondition,
+              "EVENT_VOID",
+              "The need's life does not allow this now; get it and look at its stage.",
+              "当前阶段不能这样操作，请刷新后再看。",
+              {},
+              {{"void", std::string(VoidName(verdict))}},
+              std::nullopt};
+  if (verdict == Void::kVerifier) {
+    error.reason = "VERIFIER_INVOLVED";
+    error.message = "Whoever did the work, or belongs to the organisation that did it, cannot verify its closing; let somebody else verify it.";
+    error.message_zh = "参与服务的社工及其所属机构的人员不能审核结案，请由其他人审核。";
+  }
   return error;
 }
 
@@ -61,13 +109,6 @@ Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
 }
 
 }  // namespace
-
-struct Committer::Watcher {
-  std::string prefix;
-  std::function<void()> wake;
-  std::recursive_mutex mutex;  // held while waking, so that cancelling waits for a wake that runs, unless it is from it
-  bool cancelled = false;
-};
 
 // Pulls by itself, so a slow handler slows only itself.
 struct Committer::Subscriber {
@@ -118,11 +159,10 @@ struct Committer::Batch {
   std::unordered_map<std::string, std::shared_ptr<const NeedState>> before;  // as published
   std::vector<std::string> values;
   std::vector<std::pair<v1::EventType, Void>> judged;
-  std::vector<std::pair<size_t, Verdict>> verdicts;  // request index
+  std::vector<Expected<Verdict>> verdicts;
   uint64_t next_offset = 0;
   int64_t logged_at_us = 0;
   std::string last_digest;
-  size_t index = 0;  // of the request in hand
 };
 
 Committer::Committer(Store& store, Clock& clock, Options options) : store_(store), clock_(clock), options_(options) {}
@@ -142,12 +182,13 @@ Committer::~Committer() {
     stopping_ = true;
   }
   queue_filled_.notify_all();
+  bool started = thread_.joinable();
   {
     std::lock_guard lock(writer_wait_mutex_);
     writer_stopping_ = true;
   }
   writer_wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  if (started) thread_.join();
   {
     std::lock_guard lock(answers_mutex_);
     answers_end_ = true;
@@ -156,34 +197,70 @@ Committer::~Committer() {
   if (answerer_.joinable()) answerer_.join();
   if (writer_.joinable()) writer_.join();
   CancelSubscribers();
-  if (Failure().empty()) (void)WriteViewNow();
+  if (started && !Failed()) (void)WriteViewNow();
+}
+
+// Whether the view goes on from where it stands. One that is of another log, schema or epoch is made anew. One that is past
+// the end of its own log is not: it has seen acknowledged events that the ledger has lost.
+Expected<bool> Committer::ViewFits() const {
+  uint64_t end = store_.EndOffset();
+  if (watermark_.log_id() != store_.LogId()) return false;
+  if (watermark_.next_offset() > end) {
+    return Fail(Code::kUnavailable, "STORE_DAMAGED",
+                "The ledger ends at " + std::to_string(end) + ", but the view has seen " + std::to_string(watermark_.next_offset()) +
+                    " events of it: events that were acknowledged are missing. Restore the data directory from a copy that has them; to go on without "
+                    "them for good, remove the view in it and start.");
+  }
+  if (watermark_.view_schema() != kViewSchema || watermark_.rules_epoch() != kRulesEpoch) return false;
+  if (watermark_.next_offset() == 0) return true;
+  auto previous = store_.ReadEvent(watermark_.next_offset() - 1);
+  if (!previous) return std::unexpected(previous.error());
+  return *previous && Sha256(**previous) == watermark_.prev_record_digest();
+}
+
+Expected<void> Committer::StartView() {
+  if (auto wiped = store_.WipeView(); !wiped) return wiped;
+  states_.clear();
+  dirty_subjects_.clear();
+  dirty_rows_.clear();
+  writing_rows_.clear();
+  hot_rows_.clear();
+  written_offset_ = 0;
+  foreign_records_ = 0;
+  folded_at_start_ = 0;
+  watermark_.Clear();
+  watermark_.set_log_id(store_.LogId());
+  watermark_.set_view_schema(kViewSchema);
+  watermark_.set_rules_epoch(kRulesEpoch);
+  return {};
 }
 
 Expected<void> Committer::FoldTail() {
   watermark_ = store_.LoadWatermark();
+  auto fits = ViewFits();
+  if (!fits) return std::unexpected(fits.error());
+  bool view_is_bad = false;
+  if (*fits) {
+    auto folded = FoldFromWatermark(&view_is_bad);
+    if (folded || !view_is_bad) return folded;
+  }
+  if (auto started = StartView(); !started) return started;
+  return FoldFromWatermark(&view_is_bad);
+}
+
+// `view_is_bad`: it failed because the view cannot be read.
+Expected<void> Committer::FoldFromWatermark(bool* view_is_bad) {
   uint64_t end = store_.EndOffset();
-  bool fits = watermark_.log_id() == store_.LogId() && watermark_.view_schema() == kViewSchema && watermark_.rules_epoch() == kRulesEpoch &&
-              watermark_.next_offset() <= end;
-  if (fits && watermark_.next_offset() > 0) {
-    auto previous = store_.ReadEvent(watermark_.next_offset() - 1);
-    fits = previous && Sha256(*previous) == watermark_.prev_record_digest();
-  }
-  if (!fits) {
-    if (auto wiped = store_.WipeView(); !wiped) return wiped;
-    watermark_.Clear();
-    watermark_.set_log_id(store_.LogId());
-    watermark_.set_view_schema(kViewSchema);
-    watermark_.set_rules_epoch(kRulesEpoch);
-  }
   int since_write = 0;
   for (uint64_t offset = watermark_.next_offset(); offset < end; ++offset) {
     auto value = store_.ReadEvent(offset);
-    if (!value) {
+    if (!value) return std::unexpected(value.error());
+    if (!*value) {
       return Fail(Code::kInternal, "LOG_GAP", "The log has no record at " + std::to_string(offset) + ": restore the data directory from a copy.");
     }
     Event event;
-    std::string digest = Sha256(*value);
-    if (!IsOurs(*value) || !event.ParseFromString(*value)) {
+    std::string digest = Sha256(**value);
+    if (!IsOurs(**value) || !event.ParseFromString(**value)) {
       ++foreign_records_;
     } else if (event.rules_epoch() > kRulesEpoch || !v1::EventType_IsValid(event.type())) {
       return Fail(Code::kFailedPrecondition, "NEWER_EVENTS",
@@ -191,7 +268,10 @@ Expected<void> Committer::FoldTail() {
                       ToText({0, offset}) + ": start a newer gridloop, this one knows epoch " + std::to_string(kRulesEpoch) + ".");
     } else {
       auto loaded = Load(event.subject(), nullptr);
-      if (!loaded) return std::unexpected(loaded.error());
+      if (!loaded) {
+        *view_is_bad = true;
+        return std::unexpected(loaded.error());
+      }
       const auto& before = *loaded;
       auto after = before ? std::make_shared<NeedState>(*before) : std::make_shared<NeedState>();
       auto rows_before = before ? Rows(*before) : std::vector<Row>();
@@ -213,7 +293,12 @@ Expected<void> Committer::FoldTail() {
     }
   }
   for (char table : kHotTables) {
-    for (auto& [key, value] : CollectStoredRows(std::string(1, table), {}, SIZE_MAX)) hot_rows_.emplace(std::move(key), std::move(value));
+    auto rows = CollectStoredRows(std::string(1, table), {}, SIZE_MAX);
+    if (!rows) {
+      *view_is_bad = true;
+      return std::unexpected(rows.error());
+    }
+    for (auto& [key, value] : *rows) hot_rows_.emplace(std::move(key), std::move(value));
   }
   return {};
 }
@@ -235,12 +320,19 @@ void Committer::RemoveRow(const std::string& key) {
   }
 }
 
-void Committer::Answer(Request& request, Error error) {
-  if (request.appended) {
-    request.appended(std::unexpected(std::move(error)));
-  } else if (request.decided) {
-    request.decided(std::unexpected(std::move(error)));
+void Committer::Answer(Request& request, Expected<Verdict> verdict) {
+  if (request.decided) {
+    request.decided(std::move(verdict));
+  } else if (verdict) {
+    request.appended(verdict->position);
+  } else {
+    request.appended(std::unexpected(std::move(verdict.error())));
   }
+}
+
+bool Committer::TooMuchUnwritten() const {
+  std::shared_lock lock(view_mutex_);
+  return dirty_rows_.size() + writing_rows_.size() + dirty_subjects_.size() > kTooManyTimes * options_.dirty_rows_written;
 }
 
 void Committer::Enqueue(Request request) {
@@ -251,6 +343,8 @@ void Committer::Enqueue(Request request) {
       refused = LedgerFailed(failure_);
     } else if (stopping_) {
       refused = Error{Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "服务正在停止，请稍后重试。", {}, {}, 1'000'000};
+    } else if (!view_failure_.empty() && TooMuchUnwritten()) {
+      refused = ViewFailed(view_failure_);
     } else if (queue_.size() >= options_.queue_capacity) {
       refused = Error{Code::kResourceExhausted, "QUEUE_FULL", "Too much waits for the ledger; wait and send it again.", "系统繁忙，请稍后重试。", {}, {},
                       kQueueFullRetryUs};
@@ -259,18 +353,19 @@ void Committer::Enqueue(Request request) {
     }
   }
   if (refused) {
-    Answer(request, std::move(*refused));
+    Answer(request, std::unexpected(std::move(*refused)));
   } else {
     queue_filled_.notify_one();
   }
 }
 
-void Committer::Append(Event event, Callback<Expected<Position>> done) {
+void Committer::Append(Event event, int64_t deadline_us, Callback<Expected<Position>> done) {
   Request request;
   request.subject = event.subject();
   request.event_id = event.event_id();
   request.body_mac = event.body_mac();
   request.event = std::move(event);
+  request.deadline_us = deadline_us;
   request.appended = std::move(done);
   Enqueue(std::move(request));
 }
@@ -301,6 +396,11 @@ void Committer::Run() {
         requests.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
+    }
+    {
+      // Who is answered slowly is not decided for further ahead: answers hold states.
+      std::unique_lock lock(answers_mutex_);
+      answers_taken_.wait(lock, [this] { return answers_.size() < kBatchesUnanswered; });
     }
     Process(std::move(requests));
   }
@@ -340,55 +440,36 @@ void Committer::MarkDirty(const std::string& subject, std::shared_ptr<const Need
   cached.dirty = true;
 }
 
-void Committer::ProcessOne(Request& request, Batch& batch) {
+Expected<Verdict> Committer::ProcessOne(Request& request, Batch& batch) {
   auto loaded = Load(request.subject, &batch);
-  if (!loaded) return Answer(request, std::move(loaded.error()));
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
   const std::shared_ptr<const NeedState>& head = *loaded;
-  auto replay = [&](const store::v1::Applied& applied) {
-    Verdict verdict;
-    verdict.position = {0, applied.offset()};
-    verdict.event_id = applied.event_id();
-    verdict.version = applied.version();
-    verdict.replayed = true;
-    verdict.state = head;
-    batch.verdicts.emplace_back(batch.index, std::move(verdict));
-  };
   bool append = static_cast<bool>(request.appended);
   if (head) {
     bool reused = append && options_.judge_appends;  // a second report under a subject that has one
     for (const auto& applied : head->applied()) {
       if (applied.event_id() != request.event_id) continue;
-      if (applied.body_mac() == request.body_mac) return replay(applied);
+      if (applied.body_mac() == request.body_mac) {
+        return Verdict{{0, applied.offset()}, applied.event_id(), /*replayed=*/true, head, applied.version()};
+      }
       reused = !append || options_.judge_appends;
       break;
     }
     if (reused) {
-      Error error{Code::kAlreadyExists,
-                  "REQUEST_ID_REUSED",
-                  "This request id succeeded before with another body; choose a new one.",
-                  "同一请求编号已用于另一内容，请重新提交。",
-                  {},
-                  {},
-                  std::nullopt};
-      return Answer(request, std::move(error));
+      return Fail(Code::kAlreadyExists, "REQUEST_ID_REUSED", "This request id succeeded before with another body; choose a new one.",
+                  "同一请求编号已用于另一内容，请重新提交。");
     }
   }
-  static const NeedState kNone;
+  if (!append && !head) return std::unexpected(NeedNotFound());
+  if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
+    return Fail(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.",
+                "已超时，未作任何处理，请重新提交。");
+  }
   Event event;
   if (append) {
     event = std::move(request.event);
     event.set_version(1);
   } else {
-    if (!head) return Answer(request, NeedNotFound());
-    if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
-      return Answer(request, Error{Code::kDeadlineExceeded,
-                                   "DEADLINE_EXCEEDED",
-                                   "The deadline passed before it was decided; nothing was written.",
-                                   "已超时，未作任何处理，请重新提交。",
-                                   {},
-                                   {},
-                                   std::nullopt});
-    }
     if (request.etag) {
       uint64_t version = 0;
       auto [end, wrong] = std::from_chars(request.etag->data(), request.etag->data() + request.etag->size(), version);
@@ -400,20 +481,14 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
                     {},
                     {{"version", std::to_string(head->version())}},
                     std::nullopt};
-        return Answer(request, std::move(error));
+        return std::unexpected(std::move(error));
       }
     }
     auto decided = request.decide(*head, batch.logged_at_us);
-    if (!decided) return Answer(request, std::move(decided.error()));
+    if (!decided) return std::unexpected(std::move(decided.error()));
     event = std::move(*decided);
     if (event.subject() != request.subject || event.event_id() != request.event_id) {
-      return Answer(request, Error{Code::kInternal,
-                                   "DECISION_MISNAMED",
-                                   "The decision names another need or event than it was asked for; nothing was written.",
-                                   "",
-                                   {},
-                                   {},
-                                   std::nullopt});
+      return Fail(Code::kInternal, "DECISION_MISNAMED", "The decision names another need or event than it was asked for; nothing was written.");
     }
     event.set_version(head->version() + 1);
     event.set_prev_digest(head->head_digest());
@@ -425,27 +500,30 @@ void Committer::ProcessOne(Request& request, Batch& batch) {
   std::string digest = Sha256(value);
   auto state = head ? std::make_shared<NeedState>(*head) : std::make_shared<NeedState>();
   Void verdict = Fold(*state, event, {batch.next_offset, digest});
-  if (verdict != Void::kNone && !(append && verdict == Void::kConflict)) {
-    Error error{Code::kFailedPrecondition,
-                "EVENT_VOID",
-                "The need's life does not allow this now; get it and look at its stage.",
-                "当前阶段不能这样操作，请刷新后再看。",
-                {},
-                {{"void", std::string(VoidName(verdict))}},
-                std::nullopt};
-    return Answer(request, std::move(error));
-  }
+  if (verdict != Void::kNone && !(append && verdict == Void::kConflict)) return std::unexpected(EventVoid(verdict));
   batch.before.try_emplace(request.subject, head);
   batch.states[request.subject] = state;
   batch.values.push_back(std::move(value));
   batch.judged.emplace_back(event.type(), verdict);
   batch.last_digest = std::move(digest);
-  Verdict result;
-  result.position = {0, batch.next_offset++};
-  result.event_id = event.event_id();
-  result.version = event.version();
-  result.state = state;
-  batch.verdicts.emplace_back(batch.index, std::move(result));
+  return Verdict{{0, batch.next_offset++}, event.event_id(), /*replayed=*/false, std::move(state), event.version()};
+}
+
+// Nothing of this batch is visible, and no verdict of it holds: each was given in the sight of those before it.
+void Committer::FailBatch(const Error& why, std::vector<Request>* requests, Batch* batch) {
+  if (why.code == Code::kResourceExhausted) {  // nothing was written
+    for (auto& verdict : batch->verdicts) verdict = std::unexpected(DiskFull(why.message));
+    return;
+  }
+  // Once a sync has failed nobody knows what is on the disk: stop for good, replay after a restart.
+  for (auto& verdict : batch->verdicts) verdict = std::unexpected(verdict ? OutcomeUnknown(*verdict) : LedgerFailed(why.message));
+  std::lock_guard lock(queue_mutex_);
+  failure_ = why.message;
+  for (Request& waiting : queue_) {
+    requests->push_back(std::move(waiting));
+    batch->verdicts.emplace_back(std::unexpected(LedgerFailed(why.message)));
+  }
+  queue_.clear();
 }
 
 void Committer::Process(std::vector<Request> requests) {
@@ -453,31 +531,27 @@ void Committer::Process(std::vector<Request> requests) {
   batch.next_offset = store_.EndOffset();
   uint64_t first = batch.next_offset;
   batch.logged_at_us = std::max(clock_.WallUs(), watermark_.last_logged_at_us());
-  for (batch.index = 0; batch.index < requests.size(); ++batch.index) ProcessOne(requests[batch.index], batch);
+  batch.verdicts.reserve(requests.size());
+  for (Request& request : requests) batch.verdicts.push_back(ProcessOne(request, batch));
+  bool published = false;
   if (!batch.values.empty()) {
     if (auto appended = store_.Append(first, batch.values); !appended) {
-      // Once a sync has failed nobody knows what is on the disk: stop for good, replay after a restart.
-      std::deque<Request> waiting;
-      {
-        std::lock_guard lock(queue_mutex_);
-        failure_ = appended.error().message;
-        waiting.swap(queue_);
+      FailBatch(appended.error(), &requests, &batch);
+    } else {
+      Publish(batch);
+      published = true;
+      if (options_.on_judged) {
+        for (auto [type, verdict] : batch.judged) options_.on_judged(type, verdict);
       }
-      for (auto& [index, verdict] : batch.verdicts) Answer(requests[index], LedgerFailed(appended.error().message));
-      for (Request& request : waiting) Answer(request, LedgerFailed(appended.error().message));
-      return;
-    }
-    Publish(batch);
-    if (options_.on_judged) {
-      for (auto [type, verdict] : batch.judged) options_.on_judged(type, verdict);
     }
   }
-  if (!batch.verdicts.empty()) {
+  {
+    // Also what is negative is told only now: it may rest on what this batch wrote.
     std::lock_guard lock(answers_mutex_);
     answers_.push_back({std::move(requests), std::move(batch.verdicts)});
     answers_filled_.notify_one();
   }
-  if (batch.values.empty()) return;
+  if (!published) return;
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   {
     std::lock_guard lock(watch_mutex_);
@@ -492,6 +566,7 @@ void Committer::Process(std::vector<Request> requests) {
     }
     subscriber->wake.notify_one();
   }
+  if (TooMuchUnwritten()) (void)WriteViewNow();
 }
 
 void Committer::RunAnswers() {
@@ -504,14 +579,8 @@ void Committer::RunAnswers() {
       answers = std::move(answers_.front());
       answers_.pop_front();
     }
-    for (auto& [index, verdict] : answers.verdicts) {
-      Request& request = answers.requests[index];
-      if (request.appended) {
-        request.appended(verdict.position);
-      } else {
-        request.decided(std::move(verdict));
-      }
-    }
+    answers_taken_.notify_one();
+    for (size_t i = 0; i < answers.requests.size(); ++i) Answer(answers.requests[i], std::move(answers.verdicts[i]));
   }
 }
 
@@ -542,20 +611,10 @@ void Committer::Publish(Batch& batch) {
     writer_hurried_ = true;
     writer_wake_.notify_one();
   }
-  std::vector<std::shared_ptr<Watcher>> watchers;
-  {
-    std::lock_guard lock(watch_mutex_);
-    std::erase_if(watchers_, [](const auto& weak) { return weak.expired(); });
-    for (auto& weak : watchers_) {
-      if (auto watcher = weak.lock()) watchers.push_back(std::move(watcher));
-    }
-  }
-  for (auto& watcher : watchers) {
-    auto touches = [&](std::string_view key) { return key.starts_with(watcher->prefix); };
-    if (!std::ranges::any_of(added, touches, &Row::key) && !std::ranges::any_of(removed, touches)) continue;
-    std::lock_guard lock(watcher->mutex);
-    if (!watcher->cancelled) watcher->wake();
-  }
+  watchers_.Wake([&](std::string_view prefix) {
+    auto touches = [prefix](std::string_view key) { return key.starts_with(prefix); };
+    return std::ranges::any_of(added, touches, &Row::key) || std::ranges::any_of(removed, touches);
+  });
 }
 
 void Committer::RunWriter() {
@@ -566,7 +625,7 @@ void Committer::RunWriter() {
       if (writer_stopping_) return;
       writer_hurried_ = false;
     }
-    if (!Failure().empty()) return;
+    if (Failed()) return;
     (void)WriteViewNow();  // what could not be written stays dirty and is tried again
   }
 }
@@ -608,6 +667,9 @@ Expected<void> Committer::WriteViewNow() {
     }
   }
   EvictClean();
+  lock.unlock();
+  std::lock_guard told(queue_mutex_);
+  view_failure_ = written ? "" : written.error().message;
   return written;
 }
 
@@ -656,7 +718,9 @@ void Committer::CancelSubscribers() {
 Expected<Record> Committer::ReadAt(Position position) {
   // What is on disk but not yet folded has no verdict yet.
   bool visible = position.partition == 0 && position.offset < End(0)->offset;
-  auto value = visible ? store_.ReadEvent(position.offset) : std::nullopt;
+  auto read = visible ? store_.ReadEvent(position.offset) : std::nullopt;
+  if (!read) return std::unexpected(read.error());
+  auto& value = *read;
   if (!value) return Fail(Code::kNotFound, "POSITION_NOT_FOUND", "Nothing is at this position.");
   Record record;
   record.position = position;
@@ -695,9 +759,22 @@ int64_t Committer::last_logged_at_us() const {
   return watermark_.last_logged_at_us();
 }
 
-std::string Committer::Failure() const {
+bool Committer::Failed() const {
   std::lock_guard lock(queue_mutex_);
-  return failure_;
+  return !failure_.empty();
+}
+
+std::string Committer::Failure() const {
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (!failure_.empty()) return failure_ + ": mend the disk and restart; what was acknowledged is kept";
+  }
+  return store_.Shortage();
+}
+
+std::string Committer::ViewFailure() const {
+  std::lock_guard lock(queue_mutex_);
+  return view_failure_;
 }
 
 void Committer::Get(std::string_view subject, std::optional<Position> at_least, Callback<Expected<std::shared_ptr<const NeedState>>> done) {
@@ -710,7 +787,7 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least, 
   done(std::move(state));
 }
 
-std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::string_view prefix, std::string_view after, size_t limit) const {
+Committer::Collected Committer::CollectRows(std::string_view prefix, std::string_view after, size_t limit) const {
   if (!IsHot(prefix)) return CollectStoredRows(prefix, after, limit);
   std::vector<std::pair<std::string, std::string>> rows;
   std::shared_lock lock(view_mutex_);
@@ -720,7 +797,7 @@ std::vector<std::pair<std::string, std::string>> Committer::CollectRows(std::str
   return rows;
 }
 
-std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const {
+Committer::Collected Committer::CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const {
   std::vector<std::pair<std::string, std::string>> rows;
   if (limit == 0) return rows;
   // One consistent picture: the layers in memory stand still while the store below them is read.
@@ -746,12 +823,13 @@ std::vector<std::pair<std::string, std::string>> Committer::CollectStoredRows(st
     }
     return false;
   };
-  store_.ScanRows(prefix, after, [&](std::string_view key, std::string_view value) {
+  auto scanned = store_.ScanRows(prefix, after, [&](std::string_view key, std::string_view value) {
     bool hidden = take_memory(key);
     if (rows.size() >= limit) return false;
     if (!hidden) rows.emplace_back(key, value);
     return rows.size() < limit;
   });
+  if (!scanned) return std::unexpected(scanned.error());
   take_memory(std::nullopt);
   return rows;
 }
@@ -765,35 +843,26 @@ void Committer::Scan(std::string_view prefix, std::string_view after, int limit,
   page.position = *End(0);  // before the rows are read: they may only be newer
   auto size = static_cast<size_t>(std::clamp(limit, 1, 1000));
   auto rows = CollectRows(prefix, after, size + 1);
-  bool more = rows.size() > size;
-  if (more) rows.pop_back();
-  for (auto& [key, value] : rows) page.rows.push_back({std::move(key), std::move(value)});
+  if (!rows) return done(std::unexpected(rows.error()));
+  bool more = rows->size() > size;
+  if (more) rows->pop_back();
+  for (auto& [key, value] : *rows) page.rows.push_back({std::move(key), std::move(value)});
   if (more) page.next_key = page.rows.back().key;
   done(std::move(page));
 }
 
-int Committer::Count(std::string_view prefix, int limit) {
+Expected<int> Committer::Count(std::string_view prefix, int limit) {
   if (IsHot(prefix)) {
     int count = 0;
     std::shared_lock lock(view_mutex_);
     for (auto row = hot_rows_.lower_bound(prefix); row != hot_rows_.end() && count < limit && row->first.starts_with(prefix); ++row) ++count;
     return count;
   }
-  return static_cast<int>(CollectRows(prefix, {}, static_cast<size_t>(std::max(limit, 0))).size());
+  auto rows = CollectRows(prefix, {}, static_cast<size_t>(std::max(limit, 0)));
+  if (!rows) return std::unexpected(rows.error());
+  return static_cast<int>(rows->size());
 }
 
-Subscription Committer::Watch(std::string prefix, std::function<void()> wake) {
-  auto watcher = std::make_shared<Watcher>();
-  watcher->prefix = std::move(prefix);
-  watcher->wake = std::move(wake);
-  {
-    std::lock_guard lock(watch_mutex_);
-    watchers_.push_back(watcher);
-  }
-  return Subscription(watcher.get(), [watcher](void*) {
-    std::lock_guard lock(watcher->mutex);
-    watcher->cancelled = true;
-  });
-}
+Subscription Committer::Watch(std::string prefix, std::function<void()> wake) { return watchers_.Add(std::move(prefix), std::move(wake)); }
 
 }  // namespace gridloop

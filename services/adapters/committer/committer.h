@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "adapters/committer/store.h"
+#include "adapters/committer/watchers.h"
 #include "ports/clock.h"
 #include "ports/ledger.h"
 #include "ports/view.h"
@@ -30,7 +31,7 @@ class Committer : public Ledger, public View {
     size_t queue_capacity = 8192;
     size_t batch_capacity = 1024;
     size_t states_kept = 200'000;        // clean states in memory
-    size_t dirty_rows_written = 20'000;  // the view is written when this many rows wait, or after the interval
+    size_t dirty_rows_written = 20'000;  // the view is written when this many rows wait, or after the interval; ten times as many are too many
     std::chrono::milliseconds write_interval{500};
     // Told now and then while the view is folded from the log at the start: next offset, end of the log.
     std::function<void(uint64_t next, uint64_t end)> on_folding;
@@ -44,7 +45,7 @@ class Committer : public Ledger, public View {
   static Expected<std::unique_ptr<Committer>> Open(Store& store, Clock& clock, Options options);
   ~Committer() override;  // answers what is queued, ends subscriptions, writes the view
 
-  void Append(Event event, Callback<Expected<Position>> done) override;
+  void Append(Event event, int64_t deadline_us, Callback<Expected<Position>> done) override;
   void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
               Callback<Expected<Verdict>> done) override;
   Subscription Subscribe(Position from, Handler handler) override;
@@ -55,8 +56,9 @@ class Committer : public Ledger, public View {
 
   void Get(std::string_view subject, std::optional<Position> at_least, Callback<Expected<std::shared_ptr<const NeedState>>> done) override;
   void Scan(std::string_view prefix, std::string_view after, int limit, std::optional<Position> at_least, Callback<Expected<RowPage>> done) override;
-  int Count(std::string_view prefix, int limit) override;
+  Expected<int> Count(std::string_view prefix, int limit) override;
   Subscription Watch(std::string prefix, std::function<void()> wake) override;
+  std::string ViewFailure() const override;
 
   // Records skipped because they are not ours.
   uint64_t foreign_records() const { return foreign_records_; }
@@ -77,33 +79,39 @@ class Committer : public Ledger, public View {
     Callback<Expected<Position>> appended;
     Callback<Expected<Verdict>> decided;
   };
-  struct Watcher;
   struct Subscriber;
   struct Batch;
-  struct Answers {  // of one batch, in its order
+  struct Answers {  // of one batch: a verdict for each request
     std::vector<Request> requests;
-    std::vector<std::pair<size_t, Verdict>> verdicts;
+    std::vector<Expected<Verdict>> verdicts;
   };
 
   Committer(Store& store, Clock& clock, Options options);
   Expected<void> FoldTail();
+  Expected<bool> ViewFits() const;
+  Expected<void> FoldFromWatermark(bool* view_is_bad);
+  Expected<void> StartView();
   void Enqueue(Request request);
   void Run();
   void RunAnswers();
   void RunWriter();
   void Process(std::vector<Request> requests);
-  void ProcessOne(Request& request, Batch& batch);
+  Expected<Verdict> ProcessOne(Request& request, Batch& batch);
+  void FailBatch(const Error& why, std::vector<Request>* requests, Batch* batch);
   Expected<std::shared_ptr<const NeedState>> Load(const std::string& subject, const Batch* batch) const;
   void Publish(Batch& batch);
   void EvictClean();                                                                   // with view_mutex_ held
   void AddRow(Row row);                                                                // with view_mutex_ held
   void RemoveRow(const std::string& key);                                              // with view_mutex_ held
   void MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state);  // with view_mutex_ held
+  bool TooMuchUnwritten() const;
+  bool Failed() const;
   void CancelSubscribers();
-  static void Answer(Request& request, Error error);
+  static void Answer(Request& request, Expected<Verdict> verdict);
   // Rows of tables that are not hot: memory over the store.
-  std::vector<std::pair<std::string, std::string>> CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const;
-  std::vector<std::pair<std::string, std::string>> CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
+  using Collected = Expected<std::vector<std::pair<std::string, std::string>>>;
+  Collected CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const;
+  Collected CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
 
   Store& store_;
   Clock& clock_;
@@ -113,7 +121,8 @@ class Committer : public Ledger, public View {
   std::condition_variable queue_filled_;
   std::deque<Request> queue_;
   bool stopping_ = false;
-  std::string failure_;  // guarded by queue_mutex_
+  std::string failure_;       // guarded by queue_mutex_; once set, it stays
+  std::string view_failure_;  // guarded by queue_mutex_; of the last write of the view
 
   // What is visible. Written by the committer thread alone.
   mutable std::shared_mutex view_mutex_;
@@ -135,9 +144,10 @@ class Committer : public Ledger, public View {
   std::map<std::string, std::string, std::less<>> hot_rows_;
   store::v1::Watermark watermark_;
 
-  // What is durable and visible and not yet told. Bounded by the calls in flight.
+  // What is durable and visible and not yet told. Nothing more is decided while many batches wait.
   std::mutex answers_mutex_;
   std::condition_variable answers_filled_;
+  std::condition_variable answers_taken_;
   std::deque<Answers> answers_;
   bool answers_end_ = false;  // no more will come
 
@@ -148,8 +158,8 @@ class Committer : public Ledger, public View {
   bool writer_hurried_ = false;   // guarded by writer_wait_mutex_
   uint64_t written_offset_ = 0;   // watermark of the last write; guarded by writer_mutex_
 
+  Watchers watchers_;
   std::mutex watch_mutex_;
-  std::vector<std::weak_ptr<Watcher>> watchers_;
   std::vector<std::weak_ptr<Subscriber>> subscribers_;
   std::atomic<uint64_t> foreign_records_ = 0;
   uint64_t folded_at_start_ = 0;

@@ -12,10 +12,11 @@ Expected<void> MemoryStore::Append(uint64_t first_offset, const std::vector<std:
   return {};
 }
 
-std::optional<std::string> MemoryStore::ReadEvent(uint64_t offset) const {
+Expected<std::optional<std::string>> MemoryStore::ReadEvent(uint64_t offset) const {
   std::shared_lock lock(mutex_);
-  if (offset >= events_.size()) return std::nullopt;
-  return events_[offset];
+  if (!read_failure_.empty()) return Fail(Code::kUnavailable, "STORE_FAILED", read_failure_);
+  if (offset >= events_.size()) return std::optional<std::string>();
+  return std::optional(events_[offset]);
 }
 
 uint64_t MemoryStore::EndOffset() const {
@@ -32,11 +33,13 @@ Expected<std::optional<NeedState>> MemoryStore::LoadState(std::string_view subje
   return std::optional(std::move(state));
 }
 
-void MemoryStore::ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const {
+Expected<void> MemoryStore::ScanRows(std::string_view prefix, std::string_view after,
+                                     const std::function<bool(std::string_view, std::string_view)>& visit) const {
   std::shared_lock lock(mutex_);
   for (auto it = rows_.lower_bound(std::max(prefix, after)); it != rows_.end() && it->first.starts_with(prefix); ++it) {
-    if (it->first > after && !visit(it->first, it->second)) return;
+    if (it->first > after && !visit(it->first, it->second)) break;
   }
+  return {};
 }
 
 store::v1::Watermark MemoryStore::LoadWatermark() const {
@@ -69,6 +72,11 @@ Expected<void> MemoryStore::WipeView() {
 void MemoryStore::FailAppends(std::string message) {
   std::unique_lock lock(mutex_);
   failure_ = std::move(message);
+}
+
+void MemoryStore::FailEventReads(std::string message) {
+  std::unique_lock lock(mutex_);
+  read_failure_ = std::move(message);
 }
 
 Expected<SealingKey> MemoryKeys::Take() {
@@ -111,23 +119,15 @@ std::optional<store::v1::ActiveHashes> MemoryDirectories::Active() {
 }
 
 Expected<void> MemoryDirectories::Activate(const store::v1::ActiveHashes& hashes) {
-  std::vector<std::shared_ptr<std::function<void()>>> watchers;
+  std::lock_guard one(activating_);
   {
     std::lock_guard lock(mutex_);
     active_ = hashes;
-    for (auto& weak : watchers_) {
-      if (auto watcher = weak.lock()) watchers.push_back(std::move(watcher));
-    }
   }
-  for (auto& watcher : watchers) (*watcher)();
+  watchers_.Wake([](std::string_view) { return true; });
   return {};
 }
 
-Subscription MemoryDirectories::Watch(std::function<void()> changed) {
-  auto watcher = std::make_shared<std::function<void()>>(std::move(changed));
-  std::lock_guard lock(mutex_);
-  watchers_.push_back(watcher);
-  return watcher;
-}
+Subscription MemoryDirectories::Watch(std::function<void()> changed) { return watchers_.Add({}, std::move(changed)); }
 
 }  // namespace gridloop

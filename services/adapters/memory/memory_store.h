@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/committer/store.h"
+#include "adapters/committer/watchers.h"
 #include "ports/clock.h"
 #include "ports/directory_store.h"
 #include "ports/keys.h"
@@ -17,17 +18,19 @@ namespace gridloop {
 class MemoryStore : public Store {
  public:
   Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) override;
-  std::optional<std::string> ReadEvent(uint64_t offset) const override;
+  Expected<std::optional<std::string>> ReadEvent(uint64_t offset) const override;
   uint64_t EndOffset() const override;
   std::string LogId() const override { return "memory-log-00001"; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;
 
   // Fault injection: from now on every append fails with this message.
   void FailAppends(std::string message);
+  // And every event that is read, until the message is empty.
+  void FailEventReads(std::string message);
 
  private:
   mutable std::shared_mutex mutex_;
@@ -36,6 +39,7 @@ class MemoryStore : public Store {
   std::map<std::string, std::string, std::less<>> rows_;
   store::v1::Watermark watermark_;
   std::string failure_;
+  std::string read_failure_;
 };
 
 class MemoryKeys : public KeyStore {
@@ -63,7 +67,8 @@ class MemoryDirectories : public DirectoryStore {
   std::mutex mutex_;
   std::map<std::string, std::string> blobs_;
   std::optional<store::v1::ActiveHashes> active_;
-  std::vector<std::weak_ptr<std::function<void()>>> watchers_;
+  std::mutex activating_;  // one at a time
+  Watchers watchers_;
 };
 
 }  // namespace gridloop

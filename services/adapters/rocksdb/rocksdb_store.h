@@ -1,4 +1,6 @@
 // The store on disk: DIR/ledger (events, synced), DIR/view (disposable, no WAL), DIR/vault (keys and directories, synced).
+//
+// Below a reserve of free space nothing more is written: after a failed write RocksDB takes no more until it is opened again.
 #pragma once
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "adapters/committer/store.h"
+#include "adapters/committer/watchers.h"
 #include "ports/clock.h"
 #include "ports/directory_store.h"
 #include "ports/keys.h"
@@ -22,38 +25,64 @@ class DB;
 
 namespace gridloop {
 
+// The room that a data directory has left.
+struct DiskRoom {
+  std::filesystem::path directory;
+  uint64_t reserve_bytes = 256ULL << 20;      // memtables of ledger and view on their way to the disk, and as much again
+  std::function<uint64_t()> free_bytes = {};  // empty: what the file system says
+  // Empty, or what is missing and what to do.
+  std::string Shortage() const;
+};
+
 class RocksdbStore : public Store {
  public:
-  // Makes what is missing. kFailedPrecondition: DATA_IN_USE (a second process), NEWER_FORMAT.
-  // `events_between_flushes` bounds what is folded again after a crash.
-  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids, uint64_t events_between_flushes = 50'000);
+  struct Options {
+    uint64_t events_between_flushes = 50'000;   // bounds what is folded again after a crash
+    std::function<uint64_t()> free_bytes = {};  // DiskRoom's
+  };
+  // Makes what is missing at a first start. kFailedPrecondition: DATA_IN_USE (a second process), NEWER_FORMAT, LEDGER_MISSING
+  // (beside a view). kUnavailable/STORE_DAMAGED: the ledger cannot be read; a damaged view is made anew.
+  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids, Options options);
+  static Expected<std::unique_ptr<RocksdbStore>> Open(const std::filesystem::path& directory, IdSource& ids) { return Open(directory, ids, Options()); }
   ~RocksdbStore() override;
 
   Expected<void> Append(uint64_t first_offset, const std::vector<std::string>& values) override;
-  std::optional<std::string> ReadEvent(uint64_t offset) const override;
+  Expected<std::optional<std::string>> ReadEvent(uint64_t offset) const override;
   uint64_t EndOffset() const override { return end_; }
   std::string LogId() const override { return log_id_; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  void ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;
+  std::string Shortage() const override { return room_.Shortage(); }
 
  private:
-  RocksdbStore() = default;
+  explicit RocksdbStore(DiskRoom room);
+  Expected<void> OpenLedger(IdSource& ids);
+  Expected<void> FindEnd();
+  DiskRoom room_;
   std::unique_ptr<rocksdb::DB> ledger_;
   std::unique_ptr<rocksdb::DB> view_;
   std::filesystem::path view_path_;
   std::atomic<uint64_t> end_ = 0;
   std::string log_id_;
+  bool append_failed_ = false;
   uint64_t flushed_at_ = 0;
   uint64_t events_between_flushes_ = 0;
 };
 
-// A small synced database for keys and directories; RocksdbKeys and RocksdbDirectories share it.
+// A small synced database for keys and directories; RocksdbKeys and RocksdbDirectories share it. Thread-safe. With too little
+// room it waits for more; after any other failed write it takes no more until a restart, and is still read.
 class Vault {
  public:
-  static Expected<std::shared_ptr<Vault>> Open(const std::filesystem::path& directory);
+  struct Options {
+    bool make = true;                           // false: kFailedPrecondition/VAULT_MISSING if there is none
+    std::function<uint64_t()> free_bytes = {};  // DiskRoom's
+  };
+  static Expected<std::shared_ptr<Vault>> Open(const std::filesystem::path& directory, Options options);
+  static Expected<std::shared_ptr<Vault>> Open(const std::filesystem::path& directory) { return Open(directory, Options()); }
+  explicit Vault(DiskRoom room);
   ~Vault();
   Expected<void> Write(const std::vector<std::pair<std::string, std::optional<std::string>>>& changes);  // durable
   // Durable, and the bytes themselves leave the disk: what is only marked as deleted could still be read there.
@@ -61,6 +90,7 @@ class Vault {
   Expected<std::optional<std::string>> Read(const std::string& key) const;
 
  private:
+  DiskRoom room_;
   std::unique_ptr<rocksdb::DB> database_;
 };
 
@@ -71,17 +101,18 @@ class RocksdbKeys : public KeyStore {
   Expected<SealingKey> Take() override;
   Expected<SealingKey> Get(const std::string& id) override;
   Expected<void> Forget(const std::vector<std::string>& ids) override;
+  std::string Failure() const override;
 
  private:
   void Refill();
   std::shared_ptr<Vault> vault_;
   IdSource& ids_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable low_;
   std::condition_variable filled_;
   std::deque<SealingKey> pool_;   // durable, not yet given; lost with the process and then never given
   size_t waiting_ = 0;            // Takes that found the pool empty
-  std::optional<Error> failure_;  // of the last refill; tried again at the next Take
+  std::optional<Error> failure_;  // of the last refill; tried again every second, and by each Take that finds nothing
   bool stopping_ = false;
   std::thread refiller_;
 };
@@ -97,8 +128,8 @@ class RocksdbDirectories : public DirectoryStore {
 
  private:
   std::shared_ptr<Vault> vault_;
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<std::function<void()>>> watchers_;
+  std::mutex activating_;  // one at a time
+  Watchers watchers_;
 };
 
 }  // namespace gridloop

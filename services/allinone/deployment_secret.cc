@@ -43,11 +43,17 @@ Expected<void> WriteOwnerOnly(const std::filesystem::path& path, const std::stri
   return {};
 }
 
-Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directory, IdSource& ids) {
+Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directory, IdSource& ids, bool may_make) {
   std::filesystem::path path = data_directory / "secret";
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) return FileError("look at", path);
+    if (!may_make) {
+      return Fail(Code::kFailedPrecondition, "SECRET_MISSING",
+                  path.string() +
+                      " is missing, and the ledger was written with it: with another one, requests that were answered would be taken twice. "
+                      "Restore it from a copy of the data directory.");
+    }
     std::string secret = ids.Random(kSecretBytes);
     if (auto written = WriteOwnerOnly(path, secret); !written) return std::unexpected(written.error());
     return secret;

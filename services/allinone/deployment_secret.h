@@ -9,9 +9,9 @@
 
 namespace gridloop {
 
-// Reads DIR/secret, or makes it durably (file and directory synced) at first start. kFailedPrecondition if others may read
-// it or it is not 32 bytes: the message says which command mends it.
-Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directory, IdSource& ids);
+// Reads DIR/secret, or makes it durably (file and directory synced) if `may_make`: at a first start. kFailedPrecondition if
+// others may read it, it is not 32 bytes, or it is missing (SECRET_MISSING): the message says what mends it.
+Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directory, IdSource& ids, bool may_make);
 
 // Writes a small owner-only file durably: to a temporary name, synced, renamed, directory synced.
 Expected<void> WriteOwnerOnly(const std::filesystem::path& path, const std::string& content);

@@ -26,10 +26,11 @@ Expected<std::unique_ptr<Embedded>> Embedded::Open(const Options& options, Log& 
   auto store = RocksdbStore::Open(options.data_directory, embedded->ids_);
   if (!store) return std::unexpected(store.error());
   embedded->store_ = std::move(*store);
-  auto vault = Vault::Open(options.data_directory);
+  bool first_start = embedded->store_->EndOffset() == 0;
+  auto vault = Vault::Open(options.data_directory, {.make = first_start});
   if (!vault) return std::unexpected(vault.error());
   embedded->vault_ = std::move(*vault);
-  auto secret = LoadOrMakeSecret(options.data_directory, embedded->ids_);
+  auto secret = LoadOrMakeSecret(options.data_directory, embedded->ids_, first_start);
   if (!secret) return std::unexpected(secret.error());
   embedded->secret_ = std::make_unique<Secret>(*secret);
   embedded->keys_ = std::make_unique<RocksdbKeys>(embedded->vault_, embedded->ids_);

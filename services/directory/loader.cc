@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <fstream>
@@ -17,6 +16,7 @@
 #include "directory/encoding.h"
 #include "directory/problems.h"
 #include "directory/tables.h"
+#include "sealing/digest.h"
 
 namespace gridloop {
 namespace {
@@ -25,12 +25,6 @@ constexpr size_t kMaxTableBytes = size_t{64} * 1024 * 1024;
 constexpr size_t kMaxPolicyBytes = size_t{1024} * 1024;
 constexpr size_t kMaxFiles = 32;          // there are half as many tables
 constexpr size_t kMaxFileNameBytes = 64;  // of files that are sent; they come back in problems
-
-std::string Sha256(const std::string& bytes) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
 
 std::string DeterministicBytes(const google::protobuf::Message& message) {
   std::string bytes;

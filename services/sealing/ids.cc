@@ -56,8 +56,9 @@ std::string Base32(std::string_view bytes) {
   return text;
 }
 
-std::optional<std::string> ParseBase32(std::string_view text) {
-  if (text.size() != kIdCharacters) return std::nullopt;
+std::optional<std::string> ParseBase32(std::string_view text) { return text.size() == kIdCharacters ? ParseAnyBase32(text) : std::nullopt; }
+
+std::optional<std::string> ParseAnyBase32(std::string_view text) {
   std::string bytes;
   uint32_t buffer = 0;
   int bits = 0;
@@ -71,8 +72,8 @@ std::optional<std::string> ParseBase32(std::string_view text) {
       bytes.push_back(static_cast<char>((buffer >> bits) & 0xFF));
     }
   }
-  // The two bits left over must be zero: one id has one spelling.
-  if ((buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
+  // The bits left over must be zero and no character of their own: the same bytes have one spelling.
+  if (bits >= 5 || (buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
   return bytes;
 }
 

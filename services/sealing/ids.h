@@ -14,8 +14,9 @@ std::string ReactionIdFor(std::string_view subject, std::string_view head_event_
 
 // RFC 4648 base32, lower case, no padding: 16 bytes are 26 characters.
 std::string Base32(std::string_view bytes);
-std::optional<std::string> ParseBase32(std::string_view text);  // of 26 characters to 16 bytes
-bool IsNeedName(std::string_view name);                         // "needs/" + 26 characters of base32
+std::optional<std::string> ParseBase32(std::string_view text);     // of 26 characters to 16 bytes
+std::optional<std::string> ParseAnyBase32(std::string_view text);  // of any length
+bool IsNeedName(std::string_view name);                            // "needs/" + 26 characters of base32
 
 // The number that can be said: YYMMDD-XXXXX-C, from the local date and the need's id. Five characters of
 // 23456789ABCDEFGHJKMNPQRSTUVWXYZ without look-alikes and a check character over all before it.

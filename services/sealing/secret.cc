@@ -57,22 +57,9 @@ std::string Secret::PageToken(std::string_view query, std::string_view after) co
 std::optional<std::string> Secret::ParsePageToken(std::string_view query, std::string_view token) const {
   if (token.empty()) return std::string();
   if (token.size() > 1024) return std::nullopt;
-  // Base32 of any length; ids have their own, stricter parser.
-  static constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  std::string bytes;
-  uint32_t buffer = 0;
-  int bits = 0;
-  for (char c : token) {
-    size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    buffer = (buffer << 5) | static_cast<uint32_t>(value);
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes.push_back(static_cast<char>((buffer >> bits) & 0xFF));
-    }
-  }
-  if (bytes.size() <= kMacBytes) return std::nullopt;
+  auto parsed = ParseAnyBase32(token);
+  if (!parsed || parsed->size() <= kMacBytes) return std::nullopt;
+  const std::string& bytes = *parsed;
   std::string after = bytes.substr(kMacBytes);
   std::string mac = page_key_.Mac(LabelledSha256("gridloop/page/1", {query, after})).substr(0, kMacBytes);
   if (!EqualInConstantTime(mac, std::string_view(bytes).substr(0, kMacBytes))) return std::nullopt;

@@ -47,6 +47,12 @@ TEST(Secret, PageTokensSurviveARestartAndAreBoundToTheirQuery) {
   EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", "abc"));
   EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", token + "%"));
   EXPECT_FALSE(restarted.ParsePageToken("ListInbox units/s01", std::string(100000, 'a')));
+  int spellings = 0;
+  for (char last : std::string("abcdefghijklmnopqrstuvwxyz234567")) {
+    token.back() = last;
+    spellings += restarted.ParsePageToken("ListInbox units/s01", token) ? 1 : 0;
+  }
+  EXPECT_EQ(spellings, 1);
 }
 
 }  // namespace

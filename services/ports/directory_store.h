@@ -19,9 +19,8 @@ class DirectoryStore {
   virtual Expected<std::string> Put(const std::string& blob) = 0;  // gives the hash, 32 bytes; twice is harmless
   virtual Expected<std::string> Get(const std::string& hash) = 0;  // kNotFound/BLOB_NOT_FOUND
   virtual std::optional<store::v1::ActiveHashes> Active() = 0;
-  // One after the other: watchers hear of activations in their order. Not to be called from a watcher.
   virtual Expected<void> Activate(const store::v1::ActiveHashes& hashes) = 0;
-  // Calls `changed` after each activation.
+  // Calls `changed` after each activation, one call at a time: of two at once the last call sees the later one.
   virtual Subscription Watch(std::function<void()> changed) = 0;
 };
 

@@ -420,17 +420,18 @@ TEST_P(LedgerContract, WhoeverIsAnsweredSlowlyIsNotDecidedForFarAhead) {
   std::promise<void> let_go;
   auto held = let_go.get_future().share();
   std::atomic<int> refused = 0;
-  for (int i = 0; i < 40; ++i) {
+  constexpr int kSent = 2000;
+  for (int i = 0; i < kSent; ++i) {
     ledger->Append(Submitted(std::to_string(i)), 0, [&, held](Expected<Position> position) {
-      if (!position) {
-        ++refused;
-      } else {
+      if (position) {
         held.wait();
+      } else {
+        ++refused;
       }
     });
   }
-  EXPECT_GT(refused, 0);
-  EXPECT_LT(ledger->End(0)->offset, 20U);
+  // One in its callback, sixteen before it, one in hand, ten in the queue.
+  EXPECT_LE(kSent - refused, 28);
   let_go.set_value();
   ledger.reset();
   Open({});
@@ -549,26 +550,29 @@ TEST_P(LedgerContract, TheEndOfADirectoryWatchWaitsForTheWakeThatRuns) {
 
 TEST_P(LedgerContract, OfTwoActivationsAtOnceWatchersKeepTheLater) {
   auto& directories = backend->directories();
+  store::v1::ActiveHashes earlier;
+  store::v1::ActiveHashes later;
+  earlier.set_directory_hash("earlier");
+  later.set_directory_hash("later");
+  std::atomic<int> calls = 0;
+  std::atomic<bool> told_of_the_later = false;
   std::mutex mutex;
   std::string seen;
+  std::jthread second;
   auto watch = directories.Watch([&] {
-    auto active = directories.Active();
-    std::this_thread::yield();
-    std::lock_guard lock(mutex);
-    seen = active->directory_hash();
-  });
-  for (int round = 0; round < 20; ++round) {
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&, i] {
-        store::v1::ActiveHashes active;
-        active.set_directory_hash(std::to_string(round) + "-" + std::to_string(i));
-        EXPECT_TRUE(directories.Activate(active));
-      });
+    std::string hash = directories.Active()->directory_hash();
+    if (++calls == 1) {  // the other one comes while this one still loads what it has read
+      second = std::jthread([&] { EXPECT_TRUE(directories.Activate(later)); });
+      while (directories.Active()->directory_hash() != "later") std::this_thread::yield();
+      for (int i = 0; i < 10'000 && !told_of_the_later; ++i) std::this_thread::yield();
     }
-    for (auto& thread : threads) thread.join();
-    ASSERT_EQ(seen, directories.Active()->directory_hash());
-  }
+    std::lock_guard lock(mutex);
+    seen = hash;
+    if (hash == "later") told_of_the_later = true;
+  });
+  ASSERT_TRUE(directories.Activate(earlier));
+  second.join();
+  EXPECT_EQ(seen, "later");
 }
 
 INSTANTIATE_TEST_SUITE_P(Embedded, LedgerContract, testing::Values("memory", "rocksdb"), [](const auto& each) { return std::string(each.param); });

@@ -555,6 +555,10 @@ TEST_F(Recovery, AViewThatCannotBeReadAtTheStartIsRebuiltWithEveryWant) {
 TEST_F(Recovery, AViewThatCannotBeWipedIsRefusedAndLeftAlone) {
   MemoryStore below;
   ASSERT_TRUE(below.Append(0, {Logged("r")}));
+  Store::ViewChanges of_another_log;
+  of_another_log.watermark.set_log_id("another");
+  of_another_log.watermark.set_next_offset(1);
+  ASSERT_TRUE(below.WriteView(of_another_log));
   FaultyStore store(below);
   store.wipes_fail = true;
   EXPECT_EQ(Committer::Open(store, clock, {}).error().reason, "STORE_FAILED");

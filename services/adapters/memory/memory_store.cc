@@ -119,7 +119,6 @@ std::optional<store::v1::ActiveHashes> MemoryDirectories::Active() {
 }
 
 Expected<void> MemoryDirectories::Activate(const store::v1::ActiveHashes& hashes) {
-  std::lock_guard one(activating_);
   {
     std::lock_guard lock(mutex_);
     active_ = hashes;

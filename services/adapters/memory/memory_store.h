@@ -67,7 +67,6 @@ class MemoryDirectories : public DirectoryStore {
   std::mutex mutex_;
   std::map<std::string, std::string> blobs_;
   std::optional<store::v1::ActiveHashes> active_;
-  std::mutex activating_;  // one at a time
   Watchers watchers_;
 };
 

@@ -436,7 +436,6 @@ std::optional<store::v1::ActiveHashes> RocksdbDirectories::Active() {
 }
 
 Expected<void> RocksdbDirectories::Activate(const store::v1::ActiveHashes& hashes) {
-  std::lock_guard one(activating_);
   if (auto written = vault_->Write({{"mactive", hashes.SerializeAsString()}}); !written) return written;
   watchers_.Wake([](std::string_view) { return true; });
   return {};

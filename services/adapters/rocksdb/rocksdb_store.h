@@ -128,7 +128,6 @@ class RocksdbDirectories : public DirectoryStore {
 
  private:
   std::shared_ptr<Vault> vault_;
-  std::mutex activating_;  // one at a time
   Watchers watchers_;
 };
 

@@ -86,7 +86,7 @@ TEST_F(AdminHttpTest, IntakeServesWithoutADirectoryAndWithASteppedClock) {
   EXPECT_FALSE(Serves("gridloop.v1.AssignmentService", checks));
   store_.FailAppends("the disk is full");
   std::promise<Expected<Position>> done;
-  committer_->Append(histories::Submitted("r-1"), [&](Expected<Position> position) { done.set_value(std::move(position)); });
+  committer_->Append(histories::Submitted("r-1"), 0, [&](Expected<Position> position) { done.set_value(std::move(position)); });
   EXPECT_FALSE(done.get_future().get());
   EXPECT_FALSE(Serves("gridloop.v1.IntakeService", Checks(world_, guard_, false)));
 }

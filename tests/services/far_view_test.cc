@@ -25,10 +25,11 @@ class FarView : public View {
       near_.Scan(prefix, after, limit, at_least, std::move(done));
     });
   }
-  int Count(std::string_view prefix, int limit) override {
+  Expected<int> Count(std::string_view prefix, int limit) override {
     if (on_count) on_count();
     return near_.Count(prefix, limit);
   }
+  std::string ViewFailure() const override { return near_.ViewFailure(); }
   Subscription Watch(std::string prefix, std::function<void()> wake) override { return near_.Watch(std::move(prefix), std::move(wake)); }
 
   // Reads of this need's state fail; empty mends.

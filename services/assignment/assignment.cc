@@ -155,7 +155,9 @@ void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest&
       StartStepClock(snapshot, v1::STAGE_ACCEPTED, head, now_us, &made);
       return {};
     }
-    if (!head.offer().direct_accept() || !IsAsked(head, actor.worker())) return HeadAccepts();
+    // The centre's duty officer, whom every crisis rings, takes only what falls to the centre's roster.
+    const bool asked = actor.role() == v1::ROLE_WORKER ? IsAsked(head, actor.worker()) : actor.worker() == head.offer().worker();
+    if (!head.offer().direct_accept() || !asked) return HeadAccepts();
     auto organisations = Organisations(snapshot, now_us, std::vector{actor.worker()});
     if (!organisations) return std::unexpected(organisations.error());
     accepted.set_worker(actor.worker());

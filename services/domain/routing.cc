@@ -222,11 +222,12 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
 }
 
 bool HasLostItsUnit(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us) {
-  if (state.ended_us() != 0) return false;
+  // What is held is the centre's to decide, also when the proposed unit is gone: it cannot be confirmed then.
+  if (state.ended_us() != 0 || state.stage() == v1::STAGE_HELD) return false;
   auto named = [&state](const std::string& id) { return !id.empty() && id != state.center(); };
   // Only a station that is gone altogether: one past its last day may still stand above a room that routing would choose again.
   if (named(state.station()) && snapshot.FindUnit(state.station()) == nullptr) return true;
-  return std::ranges::any_of(std::array{state.owner(), state.unit(), state.proposed_unit()}, [&](const std::string& id) {
+  return std::ranges::any_of(std::array{state.owner(), state.unit()}, [&](const std::string& id) {
     const v1::Unit* unit = snapshot.FindUnit(id);
     return named(id) && (unit == nullptr || !snapshot.IsValid(unit->validity(), now_us));
   });

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <shared_mutex>
 #include <thread>
@@ -55,7 +56,11 @@ class Server : public AdminHttp {
       return Fail(Code::kFailedPrecondition, "LISTEN_FAILED",
                   "Could not listen on " + options_.host + ":" + std::to_string(options_.port) + "; is the port taken?");
     }
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    thread_ = std::thread([this] {
+      server_.listen_after_bind();
+      over_ = true;
+    });
+    while (!server_.is_running() && !over_) std::this_thread::yield();  // a stop before it runs would not be noticed
     return {};
   }
   int port() const override { return port_; }
@@ -74,6 +79,7 @@ class Server : public AdminHttp {
   bool silent_ = false;
   Options options_;
   httplib::Server server_;
+  std::atomic<bool> over_ = false;
   std::thread thread_;
   int port_ = 0;
 };

@@ -178,7 +178,7 @@ TEST_F(City, AReactionThatFailsIsToldWithItsNeedAndItsReason) {
   Start();
   auto line = told.get_future();
   ASSERT_EQ(line.wait_for(std::chrono::seconds(30)), std::future_status::ready);
-  EXPECT_EQ(line.get(), submitted->name() + " route LEDGER_FAILED");
+  EXPECT_EQ(line.get(), submitted->name() + " route OUTCOME_UNKNOWN");
   routing->Stop();
   assignment->Stop();
 }

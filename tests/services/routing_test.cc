@@ -166,7 +166,12 @@ TEST_F(RoutingCity, AProposalForARoomThatHasClosedMeanwhileIsNotConfirmed) {
   confirm.set_held(Base32(State(name)->held_event_id()));
   EXPECT_EQ(Call(*routing, &Routing::ConfirmDispatch, dispatcher, confirm).error().reason, "UNIT_NOT_FOUND");
   Start();
-  ASSERT_TRUE(Eventually([&] { return State(name)->stage() == v1::STAGE_HELD && State(name)->proposed_unit() == "s01"; }));
+  auto dispatch = On<v1::DispatchNeedRequest>(name);
+  dispatch.set_held(Base32(State(name)->held_event_id()));
+  dispatch.set_unit("units/s01");
+  dispatch.set_reason("the room has closed");
+  ASSERT_TRUE(Call(*routing, &Routing::DispatchNeed, dispatcher, dispatch));
+  EXPECT_TRUE(IsOfferedTo(name, "s01"));
 }
 
 TEST_F(RoutingCity, WhatARuleKeepsFromTheRoomsIsTheCentresWhenItsStationDeclines) {

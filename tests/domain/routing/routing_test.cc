@@ -301,7 +301,8 @@ TEST(HasLostItsUnit, NamesOpenNeedsWhoseUnitIsGoneOrPastItsLastDay) {
       {"owned by nobody's room", [](auto& state) { state.set_owner("gone"); }, true},
       {"owned by a room past its last day", [](auto& state) { state.set_owner("ash"); }, true},
       {"offered to nobody's room", [](auto& state) { state.set_unit("gone"), state.set_station("north"); }, true},
-      {"proposed for nobody's room", [](auto& state) { state.set_proposed_unit("gone"); }, true},
+      {"proposed for nobody's room, which the centre decides",
+       [](auto& state) { state.set_stage(v1::STAGE_HELD), state.set_unit("gone"), state.set_proposed_unit("gone"); }, false},
       {"below nobody's station", [](auto& state) { state.set_unit("oak"), state.set_station("gone"); }, true},
       {"ended", [](auto& state) { state.set_unit("gone"), state.clear_owner(), state.set_ended_us(1); }, false},
   };

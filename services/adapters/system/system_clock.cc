@@ -1,9 +1,12 @@
 #include "adapters/system/system_clock.h"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 
 namespace gridloop {
@@ -76,9 +79,24 @@ void SystemClock::Run() {
 }
 
 std::string RandomIds::Random(size_t size) {
+  // Asked for in bulk: OpenSSL's generator takes longer to be asked than to make what one need wants. Nothing is given twice,
+  // and what was given is not kept.
+  struct Supply {
+    std::array<unsigned char, 4096> bytes;
+    size_t used = sizeof(bytes);
+  };
+  thread_local Supply supply;
   std::string bytes(size, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(size)) != 1) {
-    throw std::runtime_error("the system gives no random bytes");
+  for (size_t at = 0; at < size;) {
+    if (supply.used == supply.bytes.size()) {
+      if (RAND_bytes(supply.bytes.data(), static_cast<int>(supply.bytes.size())) != 1) throw std::runtime_error("the system gives no random bytes");
+      supply.used = 0;
+    }
+    size_t taken = std::min(size - at, supply.bytes.size() - supply.used);
+    std::memcpy(bytes.data() + at, supply.bytes.data() + supply.used, taken);
+    OPENSSL_cleanse(supply.bytes.data() + supply.used, taken);
+    supply.used += taken;
+    at += taken;
   }
   return bytes;
 }

@@ -6,7 +6,9 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 
 #include "domain/rpc_status.h"
@@ -65,6 +67,11 @@ class Client : public RpcClient {
   Client(const Options& options, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
       : channel_(grpc::CreateCustomChannel(options.address, credentials, Arguments(options))), stub_(channel_), token_(options.token) {}
 
+  ~Client() override {
+    std::unique_lock lock(mutex_);
+    all_answered_.wait(lock, [this] { return unanswered_ == 0; });
+  }
+
   Expected<void> Call(const std::string& method, const Message& request, Message* response, std::chrono::milliseconds timeout) override {
     grpc::ClientContext context;
     Prepare(context, token_, timeout);
@@ -78,8 +85,21 @@ class Client : public RpcClient {
     auto context = std::make_shared<grpc::ClientContext>();
     Prepare(*context, token_, timeout);
     grpc::ClientContext* raw = context.get();
+    {
+      std::lock_guard lock(mutex_);
+      ++unanswered_;
+    }
+    // gRPC's thread that answers must not drop the last reference to the channel: it would end itself, and abort. So the
+    // context lets go of it before anybody hears of the answer, and the client waits for its calls.
     stub_.UnaryCall(raw, "/" + method, {}, &request, response,
-                    [context = std::move(context), done = std::move(done)](grpc::Status status) { done(FromGrpc(status)); });
+                    [this, context = std::move(context), done = std::move(done)](const grpc::Status& status) mutable {
+                      context.reset();
+                      {
+                        std::lock_guard lock(mutex_);
+                        if (--unanswered_ == 0) all_answered_.notify_all();
+                      }
+                      done(FromGrpc(status));
+                    });
   }
 
   Expected<void> ReadStream(const std::string& method, const Message& request, Message* response, std::function<bool()> next,
@@ -115,6 +135,9 @@ class Client : public RpcClient {
   std::shared_ptr<grpc::Channel> channel_;
   grpc::TemplatedGenericStub<Message, Message> stub_;
   std::string token_;
+  std::mutex mutex_;
+  std::condition_variable all_answered_;
+  int unanswered_ = 0;  // asynchronous calls
 };
 
 }  // namespace

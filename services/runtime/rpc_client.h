@@ -38,7 +38,7 @@ class RpcClient {
   static std::unique_ptr<RpcClient> Connect(const std::string& address, const std::string& token);
   // kFailedPrecondition if a file cannot be read.
   static Expected<std::unique_ptr<RpcClient>> Connect(const Options& options);
-  virtual ~RpcClient() = default;
+  virtual ~RpcClient() = default;  // waits for asynchronous calls, so never from their `done`
 
   // Blocks. Errors carry reason, fields and delay if the server sent them, otherwise code and message alone.
   virtual Expected<void> Call(const std::string& method, const Message& request, Message* response,

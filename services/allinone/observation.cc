@@ -16,7 +16,7 @@ constexpr int64_t kLinesASecond = 10;
 
 std::vector<ReadyCheck> Checks(World& world, ClockGuard& guard, bool stopping) {
   std::vector<ReadyCheck> checks;
-  for (auto [name, failure] : {std::pair{"ledger", world.ledger.Failure()}, {"view", world.view.ViewFailure()}, {"keys", world.keys.Failure()}}) {
+  for (const auto& [name, failure] : {std::pair{"ledger", world.ledger.Failure()}, {"view", world.view.ViewFailure()}, {"keys", world.keys.Failure()}}) {
     checks.push_back({name, failure.empty(), failure});
   }
   bool directory = world.snapshots.Active() != nullptr;

@@ -261,7 +261,7 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
     if (!from || from->partition != 0) violations.push_back({"from_position", "must be a position that an answer gave"});
   }
   if (request.max_events() < 0 || request.max_events() > kMostEvents) violations.push_back({"max_events", "must be 0 to 10,000,000"});
-  if (auto refused = Refuse(std::move(violations))) return sink->Finish(std::move(*refused));
+  if (auto refused = Refuse(std::move(violations))) return sink->Finish(std::move(refused));
   auto end = world_.ledger.End(0);
   if (!end) return sink->Finish(end.error());
   struct Place {

@@ -134,7 +134,7 @@ void AddTokens(CLI::App& app, Session& session) {
 void AddClock(CLI::App& app, Session& session) {
   auto* clock = app.add_subcommand("clock", "the clock of a server that runs with --clock simulated:…");
   clock->require_subcommand(1);
-  auto print = [&session](const google::protobuf::Timestamp& time, int64_t fired) {
+  auto print = [](const google::protobuf::Timestamp& time, int64_t fired) {
     fmt::print("{}{}\n", LocalTime(time, true), fired > 0 ? fmt::format("  {} deadlines passed on the way", fired) : "");
     return static_cast<int>(kGood);
   };

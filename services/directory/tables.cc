@@ -454,7 +454,7 @@ void ReadTables(const Texts& texts, Tables& tables, Problems& problems) {
     worker.set_organisation(cells.OptionalId("organisation"));
     worker.set_team(cells.OptionalId("team"));
     worker.set_certificate(cells.Raw("certificate"));
-    if (worker.certificate() != "" && worker.certificate() != "assistant" && worker.certificate() != "social-worker" && worker.certificate() != "senior") {
+    if (!worker.certificate().empty() && worker.certificate() != "assistant" && worker.certificate() != "social-worker" && worker.certificate() != "senior") {
       cells.Complain("certificate", fmt::format("{} is not known", Quote(worker.certificate())), "Use one of: assistant, social-worker, senior, or nothing.");
       worker.clear_certificate();
     }

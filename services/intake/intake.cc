@@ -254,7 +254,7 @@ void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request
 void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& request, std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink) {
   std::string query = "WatchNeeds " + caller.client;
   auto after = world_.secret.ParsePageToken(query, request.resume_token());
-  if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this watch; start again without one"}}));
+  if (!after) return sink->Finish(Refuse({{"resume_token", "is not of this watch; start again without one"}}));
   Follow<v1::WatchNeedsResponse>(
       world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
       [this, query](const NeedState& state, bool, const std::string& key) -> std::optional<v1::WatchNeedsResponse> {

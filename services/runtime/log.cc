@@ -81,7 +81,7 @@ void Log::Write(LogLevel level, std::string_view component, std::string_view mes
   } else {
     line = fmt::format("{} {:<7} {}: {}", time.substr(11, 12), kNames[static_cast<int>(level)], component, message);
     for (const auto& field : fields) line += fmt::format("  {}={}", field.name, JsonValue(field));
-    line += "\n";
+    line += '\n';
   }
   std::lock_guard lock(mutex_);
   if (options_.write) {

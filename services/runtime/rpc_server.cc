@@ -580,7 +580,7 @@ class StreamCall final : public MessageStream, public std::enable_shared_from_th
     if (writing_) return;
     if (!waiting_.empty()) {
       writing_ = true;
-      grpc::ByteBuffer bytes = std::move(waiting_.front());
+      grpc::ByteBuffer bytes = waiting_.front();  // counts references
       waiting_.pop_front();
       wire_->stream.Write(bytes, static_cast<Tag*>(&has_written_));
     } else if (end_) {
@@ -748,7 +748,7 @@ class Server : public RpcServer {
     shared_->streams.clear();
   }
 
-  Expected<void> Start(const Router& router, std::vector<const google::protobuf::ServiceDescriptor*> services, const Credentials& credentials, Clock& clock,
+  Expected<void> Serve(const Router& router, std::vector<const google::protobuf::ServiceDescriptor*> services, const Credentials& credentials, Clock& clock,
                        const Options& options) {
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // costs a fifth of the throughput, finds nothing of ours
     shared_->credentials = &credentials;
@@ -877,7 +877,7 @@ Expected<void> RpcServer::CheckTls(const Tls& tls) {
 Expected<std::unique_ptr<RpcServer>> RpcServer::Start(const Router& router, const std::vector<const google::protobuf::ServiceDescriptor*>& services,
                                                       const Credentials& credentials, Clock& clock, Options options) {
   auto server = std::make_unique<Server>();
-  if (auto started = server->Start(router, services, credentials, clock, options); !started) return std::unexpected(started.error());
+  if (auto started = server->Serve(router, services, credentials, clock, options); !started) return std::unexpected(started.error());
   return server;
 }
 

@@ -37,8 +37,8 @@ int main(int argc, char** argv) {
   }
   std::string echo = argv[1];
   std::string token = argv[4];
-  int rounds = std::max(1, std::atoi(argv[5]));
-  double seconds = std::atof(argv[6]);
+  int rounds = std::max(1, static_cast<int>(std::strtol(argv[5], nullptr, 10)));
+  double seconds = std::strtod(argv[6], nullptr);
   bool json = argc > 7 && std::string_view(argv[7]) == "--json";
   std::string lines;
   for (int in_flight : {1, 64}) {

@@ -145,7 +145,7 @@ class LedgerContract : public testing::TestWithParam<const char*> {
   }
   std::string Offer(const std::string& request_id) {
     Event submitted = Submitted(request_id);
-    std::string subject = submitted.subject();
+    const std::string& subject = submitted.subject();
     EXPECT_TRUE(Append(submitted));
     EXPECT_TRUE(Go(subject, v1::EVENT_TYPE_DISPATCHED));
     EXPECT_TRUE(Go(subject, v1::EVENT_TYPE_OFFERED));

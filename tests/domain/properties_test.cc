@@ -68,7 +68,7 @@ std::vector<Logged> AnyLog() {
   int steps = *rc::gen::inRange(1, 80);
   for (int i = 0; i < steps; ++i) {
     size_t stale = *rc::gen::inRange(0, 4) == 0 ? std::min<size_t>(heads.size() - 1, *rc::gen::inRange<size_t>(0, 3)) : 0;
-    const NeedState head = heads[heads.size() - 1 - stale];
+    const NeedState& head = heads[heads.size() - 1 - stale];
     Event event = head.version() == 0 ? Submitted("r") : AnyEvent(head);
     if (head.version() == 0 && *rc::gen::arbitrary<bool>()) event.set_body_mac("another body");
     Seal(event, head, kNoonUs + i * kHourUs, "step " + std::to_string(i));

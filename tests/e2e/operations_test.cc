@@ -223,7 +223,7 @@ TEST_F(Operations, ATermSignalUnderOpenStreamsEndsThemAndTheProcessInTime) {
       ++open;
       EXPECT_FALSE(conversation->Read(&response));  // until the process stops
       auto finished = conversation->Finish();
-      ended[static_cast<size_t>(kStreams + i)] = finished ? Code::kUnknown : finished.error().code;
+      ended[static_cast<size_t>(kStreams) + static_cast<size_t>(i)] = finished ? Code::kUnknown : finished.error().code;
     });
   }
   ASSERT_TRUE(gridloop.Eventually([&] { return open == kStreams * 2; }));

@@ -325,7 +325,7 @@ TEST_F(Supervision, APageOfATimelineFitsIntoAMessage) {
 
 TEST_F(Supervision, AnAuditorsExportKeepsWhatIsRestrictedBackButProvesIt) {
   Start();
-  std::string open = SubmitAndOffer("open");
+  SubmitAndOffer("open");
   auto restricted_report = Report("restricted");
   restricted_report.mutable_report()->set_restricted(true);
   std::string restricted = Submit(restricted_report);

@@ -35,7 +35,6 @@
 namespace gridloop {
 namespace {
 
-using google::protobuf::DescriptorPool;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using grpc::reflection::v1::ServerReflectionRequest;
@@ -346,7 +345,7 @@ TEST_F(Runtime, AStreamEndsWhenItsCredentialIsRevokedOrExpires) {
   ASSERT_TRUE(conversation->Write(item));
   ASSERT_TRUE(conversation->Read(&answer)) << "the others go on";
 
-  std::ofstream(directory_ / "none");
+  std::ofstream none(directory_ / "none");
   std::filesystem::permissions(directory_ / "none", std::filesystem::perms::owner_all);
   credentials_.Replace(*Credentials::Load(directory_ / "none"));
   conversation->Write(item);

@@ -161,8 +161,7 @@ TEST_F(Streams, ListsArePagedAndTheirTokensBelongToThem) {
     request.set_page_token(response.next_page_token());
     ++pages;
     if (pages == 1) {
-      v1::ListNeedsRequest foreign = request;
-      EXPECT_EQ(As(other_token_)->Call("gridloop.v1.IntakeService/ListNeeds", foreign, &response).error().reason, "INVALID_FIELDS");
+      EXPECT_EQ(As(other_token_)->Call("gridloop.v1.IntakeService/ListNeeds", request, &response).error().reason, "INVALID_FIELDS");
     }
   } while (!request.page_token().empty());
   EXPECT_TRUE(names.empty());

@@ -793,7 +793,7 @@ Committer::Collected Committer::CollectRows(std::string_view prefix, std::string
   std::shared_lock lock(view_mutex_);
   auto row = hot_rows_.lower_bound(std::max(prefix, after));
   if (row != hot_rows_.end() && row->first == after) ++row;
-  for (; row != hot_rows_.end() && rows.size() < limit && row->first.starts_with(prefix); ++row) rows.push_back(*row);
+  for (; row != hot_rows_.end() && rows.size() < limit && row->first.starts_with(prefix); ++row) rows.emplace_back(*row);
   return rows;
 }
 

@@ -1,6 +1,7 @@
 // Makes legal events for tests, one function an event; what they lack the ledger or the test fills.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "domain/fold.h"
@@ -157,10 +158,12 @@ inline Event Next(const NeedState& head, v1::EventType type) {
   return event;
 }
 
-// The worker whom the offer names accepts, and is assigned thereby.
+// The worker whom the offer names accepts, and is assigned thereby: the promise of an assessment goes on, and only where it
+// has run out a clock is started in its place.
 inline Event AcceptedDirectly(const NeedState& head) {
   Event event = Next(head, v1::EVENT_TYPE_OFFER_ACCEPTED);
-  event.clear_clocks();
+  bool promised = std::ranges::any_of(head.clocks(), [](const auto& clock) { return clock.start().kind() == v1::CLOCK_KIND_ASSESSMENT; });
+  if (promised) event.clear_clocks();
   event.mutable_actor()->set_worker("w-1");
   event.mutable_offer_accepted()->set_worker("w-1");
   event.mutable_offer_accepted()->add_organisations("org-1");

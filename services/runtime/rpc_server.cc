@@ -294,7 +294,7 @@ class UnaryCall final : public Tag, public Responder::Target {
   grpc::ServerAsyncResponseWriter<Message> responder_;
   std::chrono::steady_clock::time_point begun_;
   std::string trace_;
-  bool answered_ = false;
+  std::atomic<bool> answered_ = false;  // what the one who answers did is done when the poller deletes the call
 };
 
 class StreamCall final : public MessageStream, public std::enable_shared_from_this<StreamCall> {

@@ -3,6 +3,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
 
 #include <limits>
 #include <vector>
@@ -22,13 +23,13 @@ TEST(Log, EveryLineIsOneJsonObjectWhateverTheFieldsHold) {
     EXPECT_EQ(lines[i].find('\n'), lines[i].size() - 1);
     google::protobuf::Struct parsed;
     ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[i], &parsed).ok()) << lines[i];
-    EXPECT_EQ(parsed.fields().at("message").string_value(), "said");
-    EXPECT_EQ(parsed.fields().at("number").number_value(), -5);
-    EXPECT_TRUE(parsed.fields().at("share").has_null_value());
+    // Its fields are read by another library: under the thread sanitizer protobuf's headers and its library do not agree on maps.
+    YAML::Node fields = YAML::Load(lines[i]);
+    EXPECT_EQ(fields["message"].as<std::string>(), "said");
+    EXPECT_EQ(fields["number"].as<int>(), -5);
+    EXPECT_TRUE(fields["share"].IsNull());
   }
-  google::protobuf::Struct chinese;
-  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[8], &chinese).ok());
-  EXPECT_EQ(chinese.fields().at("text").string_value(), "中文");
+  EXPECT_EQ(YAML::Load(lines[8])["text"].as<std::string>(), "中文");
 }
 
 TEST(Log, WhatIsBelowTheLevelIsNotWritten) {

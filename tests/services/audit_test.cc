@@ -174,6 +174,7 @@ TEST_F(Supervision, AnOwnerAWorkerOrAnOfferedUnitThatHasGoneLeavesAnOrphan) {
   std::string assigned = Submit(Report("assigned"));
   std::string worker = ToAssigned(assigned);
   for (const auto& name : {offered, owned, assigned}) EXPECT_EQ(Why(name, v1::LOOP_PROBLEM_ORPHANED), "");
+  routing->Stop();  // it would have them routed again
   Change([&](v1::Directory& directory) {
     for (auto& each : *directory.mutable_workers()) {
       if (each.name() == "workers/" + worker) each.mutable_validity()->set_to_date("2026-03-01");

@@ -141,10 +141,14 @@ TEST_F(Runtime, TheHandlerRunsOnlyForAKnownUnexpiredCredentialWithTheRole) {
 }
 
 TEST_F(Runtime, ATraceContextIsTakenAsItIsOrNotAtAll) {
+  std::mutex mutex;
   std::string seen;
   router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
       kGet, [&](const Caller& caller, const v1::IntakeServiceGetNeedRequest&, Callback<Expected<v1::IntakeServiceGetNeedResponse>> reply) {
-        seen = caller.trace;
+        {
+          std::lock_guard lock(mutex);
+          seen = caller.trace;
+        }
         reply(v1::IntakeServiceGetNeedResponse());
       });
   Serve();
@@ -160,6 +164,7 @@ TEST_F(Runtime, ATraceContextIsTakenAsItIsOrNotAtAll) {
     using google::protobuf::Message;
     auto status = grpc::internal::BlockingUnaryCall<Message, Message>(channel.get(), method, &context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
+    std::lock_guard lock(mutex);
     return seen;
   };
   const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -477,18 +482,26 @@ class Heard : public RpcObserver {
   void Sent(int method) override { Count(method, " sent"); }
   void Handled(int method, int, int64_t, const std::string&, std::string_view need) override {
     std::lock_guard lock(mutex_);
-    needs[names_[static_cast<size_t>(method)]] = need;
+    needs_[names_[static_cast<size_t>(method)]] = need;
   }
-  std::map<std::string, int> counts;
-  std::map<std::string, std::string> needs;
+  int CountOf(const std::string& what) {
+    std::lock_guard lock(mutex_);
+    return counts_[what];
+  }
+  std::string NeedOf(const std::string& method) {
+    std::lock_guard lock(mutex_);
+    return needs_[method];
+  }
 
  private:
   void Count(int method, const char* what) {
     std::lock_guard lock(mutex_);
-    ++counts[names_[static_cast<size_t>(method)] + what];
+    ++counts_[names_[static_cast<size_t>(method)] + what];
   }
   std::vector<std::string> names_;
   std::mutex mutex_;
+  std::map<std::string, int> counts_;
+  std::map<std::string, std::string> needs_;
 };
 
 TEST_F(Runtime, ObserversHearOfEachMessageOfAStreamAndWhichNeedACallWasAbout) {
@@ -510,15 +523,15 @@ TEST_F(Runtime, ObserversHearOfEachMessageOfAStreamAndWhichNeedACallWasAbout) {
   auto client = Client(app_token_);
   v1::SubmitNeedResponse submitted;
   ASSERT_TRUE(client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted));
-  EXPECT_EQ(heard.needs[kSubmit], need) << "from the answer";
+  EXPECT_EQ(heard.NeedOf(kSubmit), need) << "from the answer";
   v1::IntakeServiceGetNeedRequest get;
   v1::IntakeServiceGetNeedResponse got;
   get.set_name(need);
   ASSERT_TRUE(client->Call(kGet, get, &got));
-  EXPECT_EQ(heard.needs[kGet], need);
+  EXPECT_EQ(heard.NeedOf(kGet), need);
   get.set_name("somebody's name");
   ASSERT_TRUE(client->Call(kGet, get, &got));
-  EXPECT_EQ(heard.needs[kGet], "") << "whatever else a caller writes there is heard by nobody";
+  EXPECT_EQ(heard.NeedOf(kGet), "") << "whatever else a caller writes there is heard by nobody";
   auto conversation = client->Converse(kSubmits, std::chrono::seconds(30));
   v1::SubmitNeedsResponse answer;
   for (int i = 0; i < 3; ++i) {
@@ -529,8 +542,8 @@ TEST_F(Runtime, ObserversHearOfEachMessageOfAStreamAndWhichNeedACallWasAbout) {
   EXPECT_FALSE(conversation->Read(&answer));
   EXPECT_TRUE(conversation->Finish());
   server_.reset();
-  EXPECT_EQ(heard.counts[std::string(kSubmits) + " received"], 3);
-  EXPECT_EQ(heard.counts[std::string(kSubmits) + " sent"], 3);
+  EXPECT_EQ(heard.CountOf(std::string(kSubmits) + " received"), 3);
+  EXPECT_EQ(heard.CountOf(std::string(kSubmits) + " sent"), 3);
 }
 
 TEST_F(Runtime, HealthIsOpenAndFollowsTheServer) {

@@ -12,14 +12,20 @@ constexpr int kLoadCounted = 1000;
 
 std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
 
-// A chase by policy; where the level could not rise any more nobody new is told, and a working day passes at least before the
-// next one, so that an open need has a clock and does not fill the log.
+// A chase by policy; where the level could not rise any more nobody new is told, and more time passes before the next one, so
+// that an open need has a clock and does not fill the log: a working day; nights and holidays do not silence what is urgent (a
+// day round the clock) or a crisis (four hours).
 v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, bool rises, int64_t now_us, v1::ClockKind chased) {
   v1::ClockStart start = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
   if (rises || snapshot == nullptr) return start;
   v1::Limit day;
   day.set_amount(1);
   day.set_unit(v1::LIMIT_UNIT_WORKING_DAYS);
+  if (head.urgency() == v1::URGENCY_URGENT) day.set_unit(v1::LIMIT_UNIT_NATURAL_DAYS);
+  if (head.urgency() == v1::URGENCY_CRISIS) {
+    day.set_amount(4);
+    day.set_unit(v1::LIMIT_UNIT_NATURAL_HOURS);
+  }
   DueTime due = snapshot->calendar().Due(now_us, day);
   if (due.due_us <= start.due_us()) return start;
   start.set_rule("chase-at-the-top");

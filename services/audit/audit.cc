@@ -58,6 +58,11 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   if (!request.event().empty()) CheckObjectId("event", request.event(), &violations);
   auto state = FindState(caller, request.name(), request.at_least(), std::move(violations));
   if (!state) return reply(std::unexpected(state.error()));
+  // Which kinds of clocks run, or an event started, tells the stage.
+  if (MustCut(caller.actor, **state) && request.kind() != v1::CLOCK_KIND_UNSPECIFIED) {
+    return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: leave kind out, its next deadline is what you may see.",
+                      "此件为限制查看的需求，仅可查看下一时限。"));
+  }
   auto found = FindClock(**state, request);
   if (!found) return reply(std::unexpected(found.error()));
   const auto& [clock, starter] = *found;

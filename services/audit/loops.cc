@@ -67,9 +67,10 @@ class Examiner {
     v1::OpenLoop loop;
     loop.set_name(state.subject());
     loop.set_number(state.number());
-    *loop.mutable_deadline() = ToDeadline(*next);
-    auto add = [&loop](v1::LoopProblem problem, std::string reason) {
+    *loop.mutable_deadline() = cut ? CutDeadline(*next) : ToDeadline(*next);
+    auto add = [&loop, cut](v1::LoopProblem problem, std::string reason) {
       loop.add_problems(problem);
+      if (cut) reason = "Restricted: only those assigned see more.";  // the reasons tell kind, stage and level
       loop.add_reasons(std::move(reason));
     };
     if (late) {
@@ -285,8 +286,9 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
     auto known = place->open.find(event.subject());
     if (known == place->open.end()) {
       auto state = StateNow(world_, event.subject());
+      if (!state) return false;  // not remembered: the next one may be read
       if (place->open.size() >= kNeedsRemembered) place->open.clear();
-      known = place->open.emplace(event.subject(), state && *state && !(*state)->restricted()).first;
+      known = place->open.emplace(event.subject(), *state && !(*state)->restricted()).first;
     }
     return known->second;
   };

@@ -51,7 +51,10 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
     }
     for (const Row& row : page->rows) {
       auto state = StateNow(world, rows::SubjectOf(row.key));
-      if (!state) return Pumps::Next::kWait;  // from this row on, at the next wake
+      if (!state) {  // nothing would wake it for this row; the reader resumes
+        finish(std::move(state.error()));
+        return Pumps::Next::kDone;
+      }
       // A state that has moved on has a later row: that one will say it.
       bool current = *state && (*state)->head_offset() == rows::NumberBeforeSubject(row.key);
       if (current && !write(**state, place->caught_up, row.key)) return Pumps::Next::kWait;

@@ -224,6 +224,8 @@ v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inpu
 bool HasLostItsUnit(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us) {
   // What is held is the centre's to decide, also when the proposed unit is gone: it cannot be confirmed then.
   if (state.ended_us() != 0 || state.stage() == v1::STAGE_HELD) return false;
+  // What only waits to be verified by the centre needs no unit any more.
+  if (state.stage() == v1::STAGE_EVALUATED && state.verified_by_center()) return false;
   auto named = [&state](const std::string& id) { return !id.empty() && id != state.center(); };
   // Only a station that is gone altogether: one past its last day may still stand above a room that routing would choose again.
   if (named(state.station()) && snapshot.FindUnit(state.station()) == nullptr) return true;

@@ -159,7 +159,7 @@ void Routing::ConfirmDispatch(const Caller& caller, const v1::ConfirmDispatchReq
     // The directory may have changed since it was proposed.
     if (auto good = CheckUnit(snapshot, head.proposed_unit(), now_us); !good) return good;
     made.mutable_dispatched()->set_unit(head.proposed_unit());
-    made.mutable_dispatched()->set_station(head.proposed_station());
+    made.mutable_dispatched()->set_station(snapshot->StationOf(head.proposed_unit()));  // the directory of today says
     StartDispatchClocks(snapshot, head, now_us, &made);
     return {};
   };

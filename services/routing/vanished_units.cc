@@ -79,7 +79,7 @@ bool VanishedUnits::Look(const std::shared_ptr<const Snapshot>& snapshot) {
 }
 
 void VanishedUnits::Recall(const std::shared_ptr<const Snapshot>& snapshot, const NeedState& state) {
-  std::promise<void> done;
+  auto done = std::make_shared<std::promise<void>>();  // its setter may outlive this wait
   React(
       world_, snapshot, state.subject(), state.head_event_id(), "vanished", "routing",
       [snapshot](const NeedState& head, int64_t now_us) -> Expected<Event> {
@@ -90,8 +90,8 @@ void VanishedUnits::Recall(const std::shared_ptr<const Snapshot>& snapshot, cons
         *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
         return event;
       },
-      [&done](bool) { done.set_value(); });
-  done.get_future().wait();
+      [done](bool) { done->set_value(); });
+  done->get_future().wait();
 }
 
 }  // namespace gridloop

@@ -39,11 +39,26 @@ class TemporaryDirectory {
   const fs::path& path() const { return path_; }
   // What a crash leaves: the files as they are, nothing closed.
   void TakeFilesOf(const fs::path& running) {
-    fs::remove_all(path_);
-    fs::copy(running, path_, fs::copy_options::recursive);
+    // RocksDB removes what it needs no more in the background: a copy during which files came or went is taken again.
+    for (int tries = 0; tries < 1000; ++tries) {
+      fs::remove_all(path_);
+      try {
+        auto before = NamesIn(running);
+        fs::copy(running, path_, fs::copy_options::recursive);
+        if (NamesIn(running) == before) return;
+      } catch (const fs::filesystem_error&) {
+        continue;
+      }
+    }
+    FAIL() << "the files of " << running << " never rest";
   }
 
  private:
+  static std::set<std::string> NamesIn(const fs::path& directory) {
+    std::set<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(directory)) names.insert(entry.path().string());
+    return names;
+  }
   fs::path path_;
 };
 

@@ -253,7 +253,7 @@ TEST_P(LedgerContract, EtagDeadlineAndUnknownSubjectAreRefusedAndNothingIsWritte
 
 TEST_P(LedgerContract, WantsAndDeadlinesSurviveARestartBetweenAnyTwoSteps) {
   Event submitted = Submitted("r");
-  std::string subject = submitted.subject();
+  const std::string& subject = submitted.subject();
   ASSERT_TRUE(Append(submitted));
   for (v1::EventType type : {v1::EVENT_TYPE_DISPATCHED, v1::EVENT_TYPE_OFFERED, v1::EVENT_TYPE_OFFER_ACCEPTED, v1::EVENT_TYPE_WORKER_ASSIGNED}) {
     auto before = Rows(*Get(subject));

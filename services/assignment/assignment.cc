@@ -28,16 +28,10 @@ std::unexpected<Error> HeadAccepts() {
   return Fail(Code::kPermissionDenied, "HEAD_ACCEPTS", "This offer is accepted or declined by the station's head.", "此派单须由站长接单或退单。");
 }
 
-// Is this worker suggested, or rung by a crisis?
-bool IsAsked(const NeedState& head, const std::string& worker) {
-  if (worker.empty()) return false;
-  return worker == head.offer().worker() || std::ranges::any_of(head.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
-}
-
 // Posted at the unit, the station, or any unit under that station; or at work on the need already, or rung by it (the roster
 // of a crisis may be the centre's).
 bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& id, int64_t now_us) {
-  if (id == head.worker() || std::ranges::find(head.co_workers(), id) != head.co_workers().end() || IsAsked(head, id)) return true;
+  if (WorksOn(head, id) || IsAsked(head, id)) return true;
   const v1::Worker* worker = snapshot.WorkerAt(id, now_us);
   return worker != nullptr && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
            std::string unit = BareId(post.unit());
@@ -49,12 +43,9 @@ bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::s
 bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now_us) {
   if (head.station() == head.center() || head.station() == snapshot.center()) return true;
   return std::ranges::none_of(snapshot.WorkersAt(head.station(), now_us), [&](const v1::Worker* worker) {
-    bool heads = std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
-      return post.head() && BareId(post.unit()) == head.station() && snapshot.IsValid(post.validity(), now_us);
-    });
     v1::Actor actor;
     actor.set_worker(BareId(worker->name()));
-    return heads && !HasExecuted(head, WithOrganisation(actor, &snapshot, now_us));
+    return snapshot.IsHead(*worker, head.station(), now_us) && !HasExecuted(head, WithOrganisation(actor, &snapshot, now_us));
   });
 }
 
@@ -435,12 +426,12 @@ void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequ
   payload.set_closing(closing);
   payload.set_approved(request.approve());
   payload.set_reasons(request.reasons());
-  auto decide = [closing, role = caller.actor.role()](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [closing, centre = IsCentreStaff(caller.actor)](const NeedState& head, const Snapshot* snapshot, int64_t now_us,
+                                                                Event& made) -> Expected<void> {
     if (head.closing_event_id() != closing) {
       return Fail(Code::kFailedPrecondition, "CLOSING_NOT_OPEN", "This closing is not the one that waits; get the need and use its `closing`.",
                   "该结案申请已变化，请刷新后再审核。");
     }
-    bool centre = role == v1::ROLE_DISPATCHER || role == v1::ROLE_DUTY_OFFICER;
     if (head.verified_by_center() != centre) {
       return Fail(Code::kPermissionDenied, "OTHER_VERIFIER",
                   head.verified_by_center() ? "The centre verifies this closing." : "The station's head verifies this closing.",

@@ -57,8 +57,7 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
       }
     }
     // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
-    bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
-    if (personal || (centre && !purpose.empty() && !state.restricted())) {
+    if (personal || (IsCentreStaff(caller.actor) && !purpose.empty() && !state.restricted())) {
       for (const auto& conflict : state.conflicts()) {
         auto record = world_.ledger.ReadAt({0, conflict.offset()});
         Event event;
@@ -84,7 +83,7 @@ Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::st
   }
   if (auto refused = Refuse(std::move(violations))) return std::unexpected(std::move(*refused));
   auto snapshot = world_.snapshots.Active();
-  bool centre = caller.actor.role() == v1::ROLE_DISPATCHER || caller.actor.role() == v1::ROLE_DUTY_OFFICER;
+  bool centre = IsCentreStaff(caller.actor);
   bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
   // A station's head also sees the inboxes of its rooms.
   bool below = caller.actor.role() == v1::ROLE_STATION_HEAD && !worker && snapshot && snapshot->StationOf(id) == caller.actor.unit();

@@ -18,7 +18,6 @@ constexpr int kEventsReadBack = 64;  // of one need, for one question
 constexpr int kLongHolidayDays = 3;  // what falls due in such a one is listed before it
 constexpr int kLongestRunDays = 31;  // of days off
 constexpr int kHolidaySearchDays = 400;
-constexpr int64_t kLastSecond = 253'402'300'799;  // of the year 9999
 constexpr int kRecordsAtATime = 200;
 constexpr int64_t kMostEvents = 10'000'000;
 constexpr size_t kNeedsRemembered = 10'000;
@@ -73,15 +72,7 @@ class Examiner {
       if (cut) reason = "Restricted: only those assigned see more.";  // the reasons tell kind, stage and level
       loop.add_reasons(std::move(reason));
     };
-    if (late) {
-      std::string kinds;
-      for (v1::ClockKind kind : chased) kinds += (kinds.empty() ? "" : "; ") + Since(state, kind);
-      if (next->start().due_us() <= now_us_) {
-        kinds += (kinds.empty() ? "" : "; ") + std::string(WordsOf(ChasedKind(*next)).english) + ", since " + Local(next->start().due_us()) +
-                 ", on which nothing has acted yet";
-      }
-      add(v1::LOOP_PROBLEM_OVERDUE, "Overdue: " + kinds + ".");
-    }
+    if (late) add(v1::LOOP_PROBLEM_OVERDUE, cut ? std::string() : WhyOverdue(state, chased, *next));
     if (stuck) {
       add(v1::LOOP_PROBLEM_STUCK,
           "It was escalated to level " + std::to_string(state.escalation_level()) + " and only urgings, notes and escalations, if anything, came since.");
@@ -111,6 +102,16 @@ class Examiner {
     }
     std::ranges::sort(kinds);
     return kinds;
+  }
+
+  std::string WhyOverdue(const NeedState& state, const std::vector<v1::ClockKind>& chased, const store::v1::RunningClock& next) {
+    std::string kinds;
+    for (v1::ClockKind kind : chased) kinds += (kinds.empty() ? "" : "; ") + Since(state, kind);
+    if (next.start().due_us() <= now_us_) {
+      kinds += (kinds.empty() ? "" : "; ") + std::string(WordsOf(ChasedKind(next)).english) + ", since " + Local(next.start().due_us()) +
+               ", on which nothing has acted yet";
+    }
+    return "Overdue: " + kinds + ".";
   }
 
   std::optional<Event> Read(uint64_t offset) {
@@ -174,10 +175,7 @@ class Examiner {
 
   std::string Orphaned(const NeedState& state) const {
     if (!snapshot_) return {};
-    auto unit_is_there = [this](const std::string& id) {
-      const v1::Unit* unit = snapshot_->FindUnit(id);
-      return unit != nullptr && snapshot_->IsValid(unit->validity(), now_us_);
-    };
+    auto unit_is_there = [this](const std::string& id) { return snapshot_->UnitAt(id, now_us_) != nullptr; };
     if (!unit_is_there(state.owner())) return "Its owner is not in the active directory today.";
     bool to_a_unit = state.stage() == v1::STAGE_DISPATCHED || state.stage() == v1::STAGE_OFFERED;
     if (to_a_unit && !unit_is_there(state.unit())) return "The unit that it is offered to is not in the active directory today.";
@@ -202,11 +200,9 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
   auto at_least = CheckAtLeast(request.at_least(), &violations);
   int64_t due_before_us = 0;
   if (request.has_due_before()) {
-    const auto& time = request.due_before();
-    bool good = time.seconds() > 0 && time.seconds() <= kLastSecond && time.nanos() >= 0 && time.nanos() < 1'000'000'000;
-    if (!good) violations.push_back({"due_before", "must be a time from 1970 to 9999"});
+    due_before_us = CheckTime("due_before", request.due_before(), &violations).value_or(0);
+    if (request.due_before().seconds() == 0) violations.push_back({"due_before", "must be after 1970 began"});
     if (through_holiday) violations.push_back({"due_before", "must be absent with through_holiday"});
-    if (good) due_before_us = FromTimestamp(time);
   }
   if (!v1::LoopProblem_IsValid(request.problem())) violations.push_back({"problem", "must be overdue, stuck, orphaned, due or not said"});
   if (request.problem() == v1::LOOP_PROBLEM_DUE && !request.has_due_before() && !through_holiday) {

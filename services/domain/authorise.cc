@@ -19,8 +19,6 @@ bool BeforeAcceptance(const store::v1::NeedState& state) {
   }
 }
 
-bool IsCentreStaff(const v1::Actor& actor) { return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER; }
-
 bool OwnUnit(const v1::Actor& actor, const store::v1::NeedState& state) {
   if (actor.unit().empty()) return false;
   if (actor.unit() == state.owner() || actor.unit() == state.unit() || actor.unit() == state.station()) return true;
@@ -43,23 +41,27 @@ bool Verifies(const v1::Actor& actor, const store::v1::NeedState& state) {
 }
 
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
-  const std::string& worker = actor.worker();
-  if (!worker.empty()) {
-    if (worker == state.worker() || std::ranges::find(state.co_workers(), worker) != state.co_workers().end()) return true;
-  }
-  if (Verifies(actor, state)) return true;
+  if (WorksOn(state, actor.worker()) || Verifies(actor, state)) return true;
   // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
   bool before = BeforeAcceptance(state);
   bool nobody_yet = state.stage() == v1::STAGE_ACCEPTED && state.worker().empty();
   if (!before && !nobody_yet) return false;
-  if (!worker.empty()) {
-    bool alerted = std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
-    if (alerted || worker == state.offer().worker()) return true;
-  }
-  return HeadsIt(actor, state) || (before && IsOfItsCentre(actor, state));
+  return IsAsked(state, actor.worker()) || HeadsIt(actor, state) || (before && IsOfItsCentre(actor, state));
 }
 
 }  // namespace
+
+bool IsCentreStaff(const v1::Actor& actor) { return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER; }
+
+bool IsAsked(const store::v1::NeedState& state, const std::string& worker) {
+  if (worker.empty()) return false;
+  return worker == state.offer().worker() || std::ranges::any_of(state.alerts(), [&](const v1::Alert& alert) { return alert.worker() == worker; });
+}
+
+bool WorksOn(const store::v1::NeedState& state, const std::string& worker) {
+  if (worker.empty()) return false;
+  return worker == state.worker() || std::ranges::find(state.co_workers(), worker) != state.co_workers().end();
+}
 
 bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   switch (relation) {

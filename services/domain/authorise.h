@@ -19,6 +19,15 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 // May this actor see the personal part? RELATION_ASSIGNED, whoever asks.
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state);
 
+// Dispatchers and duty officers.
+bool IsCentreStaff(const v1::Actor& actor);
+
+// Is this worker suggested, or rung by a crisis?
+bool IsAsked(const store::v1::NeedState& state, const std::string& worker);
+
+// Is this worker or co-worker assigned to it?
+bool WorksOn(const store::v1::NeedState& state, const std::string& worker);
+
 // A restricted need that the actor is not assigned to shows number and clock only.
 bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state);
 

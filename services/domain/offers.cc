@@ -34,11 +34,6 @@ bool OnLeave(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) 
   return std::ranges::any_of(worker.leaves(), [&](const v1::Validity& leave) { return snapshot.IsValid(leave, at_us); });
 }
 
-bool HeadOf(const Snapshot& snapshot, const v1::Worker& worker, const std::string& unit, int64_t at_us) {
-  return std::ranges::any_of(worker.posts(),
-                             [&](const v1::Post& post) { return post.head() && BareId(post.unit()) == unit && snapshot.IsValid(post.validity(), at_us); });
-}
-
 bool OnShift(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) {
   auto holds = [&](const v1::Shift& shift) { return snapshot.IsValid(shift.validity(), at_us); };
   if (std::ranges::none_of(worker.shifts(), holds)) return snapshot.calendar().IsOpen(at_us);
@@ -106,7 +101,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     auto look_at_those_of = [&](const std::string& unit) {
       auto workers = snapshot.WorkersAt(unit, now_us);
       auto heads =
-          std::ranges::stable_partition(workers, [&](const v1::Worker* worker) { return self_found(*worker) || !HeadOf(snapshot, *worker, unit, now_us); });
+          std::ranges::stable_partition(workers, [&](const v1::Worker* worker) { return self_found(*worker) || !snapshot.IsHead(*worker, unit, now_us); });
       for (auto each = workers.begin(); each != heads.begin(); ++each) look_at(**each, OnShift(snapshot, **each, now_us));
       if (heads.begin() != workers.begin() && (!crisis || anybody())) return;
       for (const v1::Worker* each : heads) look_at(*each, OnShift(snapshot, *each, now_us));

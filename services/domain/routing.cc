@@ -58,8 +58,7 @@ class Decision {
     if (unit.empty() || !looked_at_.insert(unit).second) return false;
     auto& candidate = *receipt_->add_candidates();
     candidate.set_unit("units/" + unit);
-    const v1::Unit* found = snapshot_.FindUnit(unit);
-    if (found == nullptr || !snapshot_.IsValid(found->validity(), at_us_)) {
+    if (snapshot_.UnitAt(unit, at_us_) == nullptr) {
       candidate.set_reason("not-valid-then");
     } else if (IsExcluded(unit)) {
       candidate.set_reason("excluded");
@@ -112,8 +111,8 @@ std::string CoveringStation(const Snapshot& snapshot, const Areas& areas, int64_
   for (const std::string& area : {areas.institution, areas.cell, areas.community}) {
     if (area.empty()) continue;
     for (const v1::Coverage* coverage : snapshot.CoverageOf(area, at_us)) {
-      const v1::Unit* unit = snapshot.FindUnit(BareId(coverage->unit()));
-      if (unit == nullptr || !snapshot.IsValid(unit->validity(), at_us)) continue;
+      const v1::Unit* unit = snapshot.UnitAt(BareId(coverage->unit()), at_us);
+      if (unit == nullptr) continue;
       if (std::string station = StationAbove(snapshot, BareId(unit->name())); !station.empty()) return station;
     }
   }
@@ -229,10 +228,8 @@ bool HasLostItsUnit(const Snapshot& snapshot, const store::v1::NeedState& state,
   auto named = [&state](const std::string& id) { return !id.empty() && id != state.center(); };
   // Only a station that is gone altogether: one past its last day may still stand above a room that routing would choose again.
   if (named(state.station()) && snapshot.FindUnit(state.station()) == nullptr) return true;
-  return std::ranges::any_of(std::array{state.owner(), state.unit()}, [&](const std::string& id) {
-    const v1::Unit* unit = snapshot.FindUnit(id);
-    return named(id) && (unit == nullptr || !snapshot.IsValid(unit->validity(), now_us));
-  });
+  return std::ranges::any_of(std::array{state.owner(), state.unit()},
+                             [&](const std::string& id) { return named(id) && snapshot.UnitAt(id, now_us) == nullptr; });
 }
 
 std::vector<std::string> DifferingFields(const v1::RoutingReceipt& stored, const v1::RoutingReceipt& computed) {

@@ -54,6 +54,10 @@ const v1::Unit* Snapshot::FindUnit(std::string_view id) const {
   auto found = units_.find(std::string(id));
   return found == units_.end() ? nullptr : found->second;
 }
+const v1::Unit* Snapshot::UnitAt(std::string_view id, int64_t at_us) const {
+  const v1::Unit* found = FindUnit(id);
+  return found != nullptr && IsValid(found->validity(), at_us) ? found : nullptr;
+}
 const v1::Worker* Snapshot::WorkerAt(std::string_view id, int64_t at_us) const {
   auto found = workers_.find(std::string(id));
   if (found == workers_.end()) return nullptr;
@@ -75,6 +79,11 @@ std::string Snapshot::StationOf(std::string_view unit) const {
     return std::string(unit);
   }
   return found->parent().empty() ? std::string(unit) : BareId(found->parent());
+}
+
+bool Snapshot::IsHead(const v1::Worker& worker, std::string_view unit, int64_t at_us) const {
+  return std::ranges::any_of(worker.posts(),
+                             [&](const v1::Post& post) { return post.head() && BareId(post.unit()) == unit && IsValid(post.validity(), at_us); });
 }
 
 bool Snapshot::IsValid(const v1::Validity& validity, int64_t at_us) const {

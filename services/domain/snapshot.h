@@ -34,6 +34,7 @@ class Snapshot {
 
   const v1::Unit* FindUnit(std::string_view id) const;
   // What holds at that time, or null: an id may have several rows, for different days.
+  const v1::Unit* UnitAt(std::string_view id, int64_t at_us) const;
   const v1::Worker* WorkerAt(std::string_view id, int64_t at_us) const;
   const v1::Category* CategoryAt(std::string_view id, int64_t at_us) const;
   const v1::NeedType* TypeAt(std::string_view id, int64_t at_us) const;
@@ -53,6 +54,7 @@ class Snapshot {
   std::string ResolveGridCode(std::string_view grid_code, int64_t at_us) const;  // through aliases
   std::string CommunityOf(std::string_view grid_code, int64_t at_us) const;
   bool IsValid(const v1::Validity& validity, int64_t at_us) const;
+  bool IsHead(const v1::Worker& worker, std::string_view unit, int64_t at_us) const;  // of that very unit
 
   // Starts a clock by policy. Policy checks guarantee a rule for every kind and urgency; without one a built-in
   // limit of 24 natural hours is used and its rule is "built-in".

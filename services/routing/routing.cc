@@ -36,8 +36,8 @@ void RingTheCentre(const Snapshot* snapshot, const NeedState& head, int64_t now_
 // Can it be dispatched to now?
 Expected<void> CheckUnit(const Snapshot* snapshot, const std::string& unit, int64_t now_us) {
   if (snapshot == nullptr) return NoDirectory();
-  const v1::Unit* found = snapshot->FindUnit(unit);
-  if (found != nullptr && snapshot->IsValid(found->validity(), now_us) && found->kind() != v1::UNIT_KIND_CENTER) return {};
+  const v1::Unit* found = snapshot->UnitAt(unit, now_us);
+  if (found != nullptr && found->kind() != v1::UNIT_KIND_CENTER) return {};
   return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND",
               "The active directory has no such station, room or special unit today; choose one with DispatchNeed.", "机构目录中没有该单位，请另选单位派单。");
 }

@@ -66,10 +66,9 @@ v1::ClockKind ChasedKind(const store::v1::RunningClock& clock);
 enum class Due { kNone, kExpireOffer, kEscalate };
 Due OnDue(const NeedState& state);
 
-// One index row. Keys are bytes, ordered by memcmp; values are small and hold no personal data.
+// One index row: a key and nothing else. Keys are bytes, ordered by memcmp, and hold no personal data.
 struct Row {
   std::string key;
-  std::string value;
   auto operator<=>(const Row&) const = default;
 };
 

@@ -68,7 +68,7 @@ std::vector<Row> Rows(const NeedState& state) {
   std::vector<Row> all;
   if (state.version() == 0) return all;
   const std::string& subject = state.subject();
-  auto add = [&all](std::string key) { all.push_back({std::move(key), {}}); };
+  auto add = [&all](std::string key) { all.push_back({std::move(key)}); };
   std::string head = rows::BigEndian(state.head_offset());
   add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
   add(rows::NumberPrefix(state.number()) + subject);

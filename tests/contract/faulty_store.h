@@ -42,8 +42,7 @@ class FaultyStore : public Store {
     if (state && *state) ++const_cast<FaultyStore*>(this)->states_found;
     return state;
   }
-  Expected<void> ScanRows(std::string_view prefix, std::string_view after,
-                          const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view)>& visit) const override {
     if (scans_fail) return Broken();
     return below_.ScanRows(prefix, after, visit);
   }

@@ -221,7 +221,7 @@ Expected<bool> Committer::ViewFits() const {
 Expected<void> Committer::StartView() {
   if (auto wiped = store_.WipeView(); !wiped) return wiped;
   states_.clear();
-  dirty_subjects_.clear();
+  dirty_states_.clear();
   dirty_rows_.clear();
   writing_rows_.clear();
   hot_rows_.clear();
@@ -277,8 +277,8 @@ Expected<void> Committer::FoldFromWatermark(bool* view_is_bad) {
       auto rows_before = before ? Rows(*before) : std::vector<Row>();
       Fold(*after, event, {offset, digest});
       if (after->version() > 0) {
-        for (auto& row : rows_before) dirty_rows_[row.key] = {};
-        for (auto& row : Rows(*after)) dirty_rows_[row.key] = {row.value, false};
+        for (auto& row : rows_before) dirty_rows_[std::move(row.key)] = RowChange::kRemoved;
+        for (auto& row : Rows(*after)) dirty_rows_[std::move(row.key)] = RowChange::kAdded;
         MarkDirty(event.subject(), after);
       }
       watermark_.set_last_logged_at_us(std::max(watermark_.last_logged_at_us(), event.logged_at_us()));
@@ -298,25 +298,31 @@ Expected<void> Committer::FoldFromWatermark(bool* view_is_bad) {
       *view_is_bad = true;
       return std::unexpected(rows.error());
     }
-    for (auto& [key, value] : *rows) hot_rows_.emplace(std::move(key), std::move(value));
+    for (Row& row : *rows) hot_rows_.insert(hot_rows_.end(), std::move(row.key));
   }
   return {};
 }
 
-void Committer::AddRow(Row row) {
-  if (IsHot(row.key)) hot_rows_[row.key] = row.value;
-  auto [place, inserted] = dirty_rows_.try_emplace(std::move(row.key));
-  if (inserted) place->second.fresh = true;
-  place->second.value = std::move(row.value);
+void Committer::AddRows(const std::vector<Row>& rows) {
+  // In order, each is looked for first where the one before it went: many tables grow at one place.
+  auto hot = hot_rows_.begin();
+  auto dirty = dirty_rows_.begin();
+  for (const Row& row : rows) {
+    if (IsHot(row.key)) hot = std::next(hot_rows_.insert(hot, row.key));
+    const size_t size = dirty_rows_.size();
+    auto place = dirty_rows_.try_emplace(dirty, row.key, RowChange::kFresh);
+    if (dirty_rows_.size() == size && place->second == RowChange::kRemoved) place->second = RowChange::kAdded;
+    dirty = std::next(place);
+  }
 }
 
 void Committer::RemoveRow(const std::string& key) {
   if (IsHot(key)) hot_rows_.erase(key);
   auto [place, inserted] = dirty_rows_.try_emplace(key);
-  if (!inserted && place->second.fresh) {
+  if (!inserted && place->second == RowChange::kFresh) {
     dirty_rows_.erase(place);
   } else {
-    place->second = {};
+    place->second = RowChange::kRemoved;
   }
 }
 
@@ -332,7 +338,7 @@ void Committer::Answer(Request& request, Expected<Verdict> verdict) {
 
 bool Committer::TooMuchUnwritten() const {
   std::shared_lock lock(view_mutex_);
-  return dirty_rows_.size() + writing_rows_.size() + dirty_subjects_.size() > kTooManyTimes * options_.dirty_rows_written;
+  return dirty_rows_.size() + writing_rows_.size() + dirty_states_.size() > kTooManyTimes * options_.dirty_rows_written;
 }
 
 void Committer::Enqueue(Request request) {
@@ -434,10 +440,10 @@ Expected<std::shared_ptr<const NeedState>> Committer::Load(const std::string& su
 }
 
 void Committer::MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state) {
-  Cached& cached = states_[subject];
-  cached.state = std::move(state);
-  if (!cached.dirty) dirty_subjects_.push_back(subject);
-  cached.dirty = true;
+  auto& entry = *states_.try_emplace(subject).first;
+  entry.second.state = std::move(state);
+  if (!entry.second.dirty) dirty_states_.push_back(&entry);
+  entry.second.dirty = true;
 }
 
 Expected<Verdict> Committer::ProcessOne(Request& request, Batch& batch) {
@@ -585,22 +591,22 @@ void Committer::RunAnswers() {
 }
 
 void Committer::Publish(Batch& batch) {
-  std::vector<std::string> removed;
+  std::vector<Row> removed;
   std::vector<Row> added;
   bool hurry = false;
   for (auto& [subject, state] : batch.states) {
     auto before = batch.before[subject] ? Rows(*batch.before[subject]) : std::vector<Row>();
     auto after = Rows(*state);
-    std::vector<Row> gone;
-    std::ranges::set_difference(before, after, std::back_inserter(gone));
+    std::ranges::set_difference(before, after, std::back_inserter(removed));
     std::ranges::set_difference(after, before, std::back_inserter(added));
-    for (Row& row : gone) removed.push_back(std::move(row.key));
   }
+  std::ranges::sort(removed);
+  std::ranges::sort(added);
   {
     std::unique_lock lock(view_mutex_);
     for (auto& [subject, state] : batch.states) MarkDirty(subject, state);
-    for (const std::string& key : removed) RemoveRow(key);
-    for (const Row& row : added) AddRow(row);
+    for (const Row& row : removed) RemoveRow(row.key);
+    AddRows(added);
     watermark_.set_next_offset(batch.next_offset);
     watermark_.set_prev_record_digest(batch.last_digest);
     watermark_.set_last_logged_at_us(batch.logged_at_us);
@@ -612,8 +618,11 @@ void Committer::Publish(Batch& batch) {
     writer_wake_.notify_one();
   }
   watchers_.Wake([&](std::string_view prefix) {
-    auto touches = [prefix](std::string_view key) { return key.starts_with(prefix); };
-    return std::ranges::any_of(added, touches, &Row::key) || std::ranges::any_of(removed, touches);
+    auto touched = [prefix](const std::vector<Row>& rows) {
+      auto first = std::ranges::lower_bound(rows, prefix, {}, [](const Row& row) { return std::string_view(row.key); });
+      return first != rows.end() && first->key.starts_with(prefix);
+    };
+    return touched(added) || touched(removed);
   });
 }
 
@@ -633,24 +642,25 @@ void Committer::RunWriter() {
 Expected<void> Committer::WriteViewNow() {
   std::lock_guard one(writer_mutex_);
   Store::ViewChanges changes;
-  std::vector<std::string> subjects;
+  std::vector<States::value_type*> entries;
   {
     std::unique_lock lock(view_mutex_);
     if (writing_rows_.empty()) {
       writing_rows_.swap(dirty_rows_);
     } else {  // the last write failed
-      for (auto& [key, row] : dirty_rows_) writing_rows_[key] = std::move(row);
+      for (auto& [key, change] : dirty_rows_) writing_rows_[key] = change;
       dirty_rows_.clear();
     }
-    subjects.swap(dirty_subjects_);
-    changes.states.reserve(subjects.size());
-    for (const auto& subject : subjects) changes.states.push_back(states_.find(subject)->second.state);
+    entries.swap(dirty_states_);
+    changes.states.reserve(entries.size());
+    for (const auto* entry : entries) changes.states.push_back(entry->second.state);
     changes.watermark = watermark_;
   }
   Expected<void> written;
-  if (changes.watermark.next_offset() != written_offset_ || !subjects.empty() || !writing_rows_.empty()) {
+  if (changes.watermark.next_offset() != written_offset_ || !entries.empty() || !writing_rows_.empty()) {
     changes.rows.reserve(writing_rows_.size());
-    for (const auto& [key, row] : writing_rows_) changes.rows.emplace_back(key, row.value);  // only this function changes writing_rows_
+    // Only this function changes writing_rows_.
+    for (const auto& [key, change] : writing_rows_) changes.rows.emplace_back(key, change != RowChange::kRemoved);
     written = store_.WriteView(changes);
   }
   std::unique_lock lock(view_mutex_);
@@ -658,12 +668,11 @@ Expected<void> Committer::WriteViewNow() {
     writing_rows_.clear();
     written_offset_ = changes.watermark.next_offset();
   }
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    Cached& cached = states_.find(subjects[i])->second;  // dirty ones are never evicted
-    if (written && cached.state == changes.states[i]) {
-      cached.dirty = false;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (written && entries[i]->second.state == changes.states[i]) {
+      entries[i]->second.dirty = false;
     } else {
-      dirty_subjects_.push_back(std::move(subjects[i]));
+      dirty_states_.push_back(entries[i]);
     }
   }
   EvictClean();
@@ -789,16 +798,16 @@ void Committer::Get(std::string_view subject, std::optional<Position> at_least, 
 
 Committer::Collected Committer::CollectRows(std::string_view prefix, std::string_view after, size_t limit) const {
   if (!IsHot(prefix)) return CollectStoredRows(prefix, after, limit);
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<Row> rows;
   std::shared_lock lock(view_mutex_);
   auto row = hot_rows_.lower_bound(std::max(prefix, after));
-  if (row != hot_rows_.end() && row->first == after) ++row;
-  for (; row != hot_rows_.end() && rows.size() < limit && row->first.starts_with(prefix); ++row) rows.emplace_back(*row);
+  if (row != hot_rows_.end() && *row == after) ++row;
+  for (; row != hot_rows_.end() && rows.size() < limit && row->starts_with(prefix); ++row) rows.push_back({*row});
   return rows;
 }
 
 Committer::Collected Committer::CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const {
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<Row> rows;
   if (limit == 0) return rows;
   // One consistent picture: the layers in memory stand still while the store below them is read.
   std::shared_lock lock(view_mutex_);
@@ -814,19 +823,19 @@ Committer::Collected Committer::CollectStoredRows(std::string_view prefix, std::
   auto take_memory = [&](std::optional<std::string_view> last) {
     while (rows.size() < limit && (in_dirty() || in_writing())) {
       bool from_dirty = in_dirty() && (!in_writing() || dirty->first <= writing->first);
-      const auto& [key, row] = from_dirty ? *dirty : *writing;
+      const auto& [key, change] = from_dirty ? *dirty : *writing;
       if (last && key > *last) return false;
-      if (row.value) rows.emplace_back(key, *row.value);
+      if (change != RowChange::kRemoved) rows.push_back({key});
       if (in_writing() && writing->first == key) ++writing;
       if (from_dirty) ++dirty;
       if (last && key == *last) return true;
     }
     return false;
   };
-  auto scanned = store_.ScanRows(prefix, after, [&](std::string_view key, std::string_view value) {
+  auto scanned = store_.ScanRows(prefix, after, [&](std::string_view key) {
     bool hidden = take_memory(key);
     if (rows.size() >= limit) return false;
-    if (!hidden) rows.emplace_back(key, value);
+    if (!hidden) rows.push_back({std::string(key)});
     return rows.size() < limit;
   });
   if (!scanned) return std::unexpected(scanned.error());
@@ -846,7 +855,7 @@ void Committer::Scan(std::string_view prefix, std::string_view after, int limit,
   if (!rows) return done(std::unexpected(rows.error()));
   bool more = rows->size() > size;
   if (more) rows->pop_back();
-  for (auto& [key, value] : *rows) page.rows.push_back({std::move(key), std::move(value)});
+  page.rows = std::move(*rows);
   if (more) page.next_key = page.rows.back().key;
   done(std::move(page));
 }
@@ -855,7 +864,7 @@ Expected<int> Committer::Count(std::string_view prefix, int limit) {
   if (IsHot(prefix)) {
     int count = 0;
     std::shared_lock lock(view_mutex_);
-    for (auto row = hot_rows_.lower_bound(prefix); row != hot_rows_.end() && count < limit && row->first.starts_with(prefix); ++row) ++count;
+    for (auto row = hot_rows_.lower_bound(prefix); row != hot_rows_.end() && count < limit && row->starts_with(prefix); ++row) ++count;
     return count;
   }
   auto rows = CollectRows(prefix, {}, static_cast<size_t>(std::max(limit, 0)));

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <thread>
@@ -101,7 +102,7 @@ class Committer : public Ledger, public View {
   Expected<std::shared_ptr<const NeedState>> Load(const std::string& subject, const Batch* batch) const;
   void Publish(Batch& batch);
   void EvictClean();                                                                   // with view_mutex_ held
-  void AddRow(Row row);                                                                // with view_mutex_ held
+  void AddRows(const std::vector<Row>& rows);                                          // in order; with view_mutex_ held
   void RemoveRow(const std::string& key);                                              // with view_mutex_ held
   void MarkDirty(const std::string& subject, std::shared_ptr<const NeedState> state);  // with view_mutex_ held
   bool TooMuchUnwritten() const;
@@ -109,7 +110,7 @@ class Committer : public Ledger, public View {
   void CancelSubscribers();
   static void Answer(Request& request, Expected<Verdict> verdict);
   // Rows of tables that are not hot: memory over the store.
-  using Collected = Expected<std::vector<std::pair<std::string, std::string>>>;
+  using Collected = Expected<std::vector<Row>>;
   Collected CollectStoredRows(std::string_view prefix, std::string_view after, size_t limit) const;
   Collected CollectRows(std::string_view prefix, std::string_view after, size_t limit) const;
 
@@ -130,18 +131,20 @@ class Committer : public Ledger, public View {
     std::shared_ptr<const NeedState> state;
     bool dirty = false;
   };
-  mutable std::unordered_map<std::string, Cached> states_;
-  std::vector<std::string> dirty_subjects_;  // each once: those in states_ that are dirty
-  uint64_t evictions_ = 0;                   // a state read from the store before the last one may be stale
-  struct DirtyRow {
-    std::optional<std::string> value;  // nothing: removed
-    bool fresh = false;                // the store has never had it, so removing it leaves nothing to write
+  using States = std::unordered_map<std::string, Cached>;
+  mutable States states_;
+  std::vector<States::value_type*> dirty_states_;  // each once: those in states_ that are dirty, which are never evicted
+  uint64_t evictions_ = 0;                         // a state read from the store before the last one may be stale
+  enum class RowChange : uint8_t {
+    kFresh,  // added, and the store has never had it: removing it leaves nothing to write
+    kAdded,
+    kRemoved,
   };
-  using DirtyRows = std::map<std::string, DirtyRow, std::less<>>;
+  using DirtyRows = std::map<std::string, RowChange, std::less<>>;
   DirtyRows dirty_rows_;
   DirtyRows writing_rows_;  // being written, still visible
   // The rows that reactions look at all the time: wants, deadlines, loads. All of them, so that no look costs a read.
-  std::map<std::string, std::string, std::less<>> hot_rows_;
+  std::set<std::string, std::less<>> hot_rows_;
   store::v1::Watermark watermark_;
 
   // What is durable and visible and not yet told. Nothing more is decided while many batches wait.

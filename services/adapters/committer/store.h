@@ -31,12 +31,11 @@ class Store {
   // No value: there is none. Never said of a failed read: that would be a false negative answer.
   virtual Expected<std::optional<NeedState>> LoadState(std::string_view subject) const = 0;
   // Calls `visit` for keys > after that start with prefix, in order, until it returns false.
-  virtual Expected<void> ScanRows(std::string_view prefix, std::string_view after,
-                                  const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  virtual Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view key)>& visit) const = 0;
   virtual store::v1::Watermark LoadWatermark() const = 0;
   struct ViewChanges {
     std::vector<std::shared_ptr<const NeedState>> states;
-    std::vector<std::pair<std::string, std::optional<std::string>>> rows;  // no value: deleted
+    std::vector<std::pair<std::string_view, bool>> rows;  // key, in order, and whether it is there; else it is deleted
     store::v1::Watermark watermark;
   };
   virtual Expected<void> WriteView(const ViewChanges& changes) = 0;  // all or nothing after a crash

@@ -33,11 +33,10 @@ Expected<std::optional<NeedState>> MemoryStore::LoadState(std::string_view subje
   return std::optional(std::move(state));
 }
 
-Expected<void> MemoryStore::ScanRows(std::string_view prefix, std::string_view after,
-                                     const std::function<bool(std::string_view, std::string_view)>& visit) const {
+Expected<void> MemoryStore::ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view)>& visit) const {
   std::shared_lock lock(mutex_);
-  for (auto it = rows_.lower_bound(std::max(prefix, after)); it != rows_.end() && it->first.starts_with(prefix); ++it) {
-    if (it->first > after && !visit(it->first, it->second)) break;
+  for (auto it = rows_.lower_bound(std::max(prefix, after)); it != rows_.end() && it->starts_with(prefix); ++it) {
+    if (*it > after && !visit(*it)) break;
   }
   return {};
 }
@@ -50,11 +49,11 @@ store::v1::Watermark MemoryStore::LoadWatermark() const {
 Expected<void> MemoryStore::WriteView(const ViewChanges& changes) {
   std::unique_lock lock(mutex_);
   for (const auto& state : changes.states) states_[state->subject()] = state->SerializeAsString();
-  for (const auto& [key, value] : changes.rows) {
-    if (value) {
-      rows_[key] = *value;
+  for (const auto& [key, there] : changes.rows) {
+    if (there) {
+      rows_.emplace(key);
     } else {
-      rows_.erase(key);
+      rows_.erase(std::string(key));
     }
   }
   watermark_ = changes.watermark;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ class MemoryStore : public Store {
   uint64_t EndOffset() const override;
   std::string LogId() const override { return "memory-log-00001"; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;
@@ -36,7 +37,7 @@ class MemoryStore : public Store {
   mutable std::shared_mutex mutex_;
   std::vector<std::string> events_;
   std::map<std::string, std::string, std::less<>> states_;
-  std::map<std::string, std::string, std::less<>> rows_;
+  std::set<std::string, std::less<>> rows_;
   store::v1::Watermark watermark_;
   std::string failure_;
   std::string read_failure_;

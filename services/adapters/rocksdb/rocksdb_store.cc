@@ -238,15 +238,14 @@ Expected<std::optional<NeedState>> RocksdbStore::LoadState(std::string_view subj
   return std::optional(std::move(state));
 }
 
-Expected<void> RocksdbStore::ScanRows(std::string_view prefix, std::string_view after,
-                                      const std::function<bool(std::string_view, std::string_view)>& visit) const {
+Expected<void> RocksdbStore::ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view)>& visit) const {
   std::string start = "r" + std::string(std::max(prefix, after));
   std::unique_ptr<rocksdb::Iterator> rows(view_->NewIterator(rocksdb::ReadOptions()));
   for (rows->Seek(start); rows->Valid(); rows->Next()) {
     std::string_view key(rows->key().data(), rows->key().size());
     if (key.empty() || key[0] != 'r' || !key.substr(1).starts_with(prefix)) break;
     key.remove_prefix(1);
-    if (key > after && !visit(key, {rows->value().data(), rows->value().size()})) break;
+    if (key > after && !visit(key)) break;
   }
   if (!rows->status().ok()) return StoreError("read rows", rows->status(), *view_);
   return {};
@@ -264,12 +263,24 @@ Expected<void> RocksdbStore::WriteView(const ViewChanges& changes) {
   if (auto shortage = Shortage(); !shortage.empty()) return DiskFull(shortage);
   // One column family and one batch: states, rows and watermark survive a crash together or not at all.
   rocksdb::WriteBatch batch;
-  for (const auto& state : changes.states) batch.Put("s" + state->subject(), state->SerializeAsString());
-  for (const auto& [key, value] : changes.rows) {
-    if (value) {
-      batch.Put("r" + key, *value);
+  std::string stored_key;
+  std::string stored_state;
+  // In order, like the rows: each is looked for near the one before it.
+  std::vector<const NeedState*> states;
+  states.reserve(changes.states.size());
+  for (const auto& state : changes.states) states.push_back(state.get());
+  std::ranges::sort(states, {}, &NeedState::subject);
+  for (const NeedState* state : states) {
+    stored_key.assign("s").append(state->subject());
+    state->SerializeToString(&stored_state);
+    batch.Put(stored_key, stored_state);
+  }
+  for (const auto& [key, there] : changes.rows) {
+    stored_key.assign("r").append(key);
+    if (there) {
+      batch.Put(stored_key, {});
     } else {
-      batch.Delete("r" + key);
+      batch.Delete(stored_key);
     }
   }
   batch.Put(kWatermarkKey, changes.watermark.SerializeAsString());

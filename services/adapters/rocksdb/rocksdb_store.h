@@ -51,7 +51,7 @@ class RocksdbStore : public Store {
   uint64_t EndOffset() const override { return end_; }
   std::string LogId() const override { return log_id_; }
   Expected<std::optional<NeedState>> LoadState(std::string_view subject) const override;
-  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view, std::string_view)>& visit) const override;
+  Expected<void> ScanRows(std::string_view prefix, std::string_view after, const std::function<bool(std::string_view)>& visit) const override;
   store::v1::Watermark LoadWatermark() const override;
   Expected<void> WriteView(const ViewChanges& changes) override;
   Expected<void> WipeView() override;

@@ -12,6 +12,8 @@ constexpr int kLongestSearchDays = 3 * 366;
 constexpr size_t kSpansKept = 400;
 constexpr int64_t kLargestAmount = 100'000;  // as v1::Limit says; larger ones would overflow
 
+bool IsWorkingTime(v1::LimitUnit unit) { return unit == v1::LIMIT_UNIT_WORKING_HOURS || unit == v1::LIMIT_UNIT_WORKING_DAYS; }
+
 int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 }  // namespace
@@ -112,6 +114,36 @@ int64_t WorkCalendar::NextOpeningUs(int64_t at_us) const {
   return at_us;
 }
 
+template <class Visit>
+void WorkCalendar::VisitOpen(int64_t start_us, Visit visit) const {
+  const int64_t first_day = FloorDiv(LocalUs(calendar_, start_us), kDayUs);
+  for (int i = 0; i < kLongestSearchDays; ++i) {
+    const std::string date = DateFromDays(first_day + i);
+    if (!IsWorkingDay(date)) continue;
+    const int64_t midnight = LocalMidnightUs(date);
+    for (const auto& span : calendar_.opening_spans()) {
+      const int64_t from = std::max(start_us, midnight + span.start_minute() * kMinuteUs);
+      const int64_t to = midnight + span.end_minute() * kMinuteUs;
+      if (from < to && !visit(from, to)) return;
+    }
+  }
+}
+
+// So much open time from start_us on.
+DueTime WorkCalendar::CountOpen(int64_t start_us, int64_t left_us) const {
+  DueTime due;
+  due.due_us = start_us;
+  if (left_us <= 0) return due;
+  VisitOpen(start_us, [&](int64_t from_us, int64_t to_us) {
+    to_us = std::min(to_us, from_us + left_us);
+    left_us -= to_us - from_us;
+    if (due.counted.size() < kSpansKept) due.counted.push_back({from_us, to_us});
+    due.due_us = to_us;
+    return left_us > 0;
+  });
+  return due;
+}
+
 DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
   DueTime due;
   const int64_t amount = std::clamp<int64_t>(limit.amount(), 0, kLargestAmount);
@@ -130,43 +162,53 @@ DueTime WorkCalendar::Due(int64_t start_us, const v1::Limit& limit) const {
       natural(kDayUs);
       break;
     case v1::LIMIT_UNIT_WORKING_HOURS:
+      due = CountOpen(start_us, amount * 60 * kMinuteUs);
+      break;
     case v1::LIMIT_UNIT_WORKING_DAYS: {
-      bool by_day = limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
-      int64_t left = by_day ? amount : amount * 60 * kMinuteUs;
-      int64_t first_day = FloorDiv(LocalUs(calendar_, start_us), kDayUs);
+      const int64_t first_day = FloorDiv(LocalUs(calendar_, start_us), kDayUs);
+      int64_t last_day = first_day;  // the day of the start does not count
+      int64_t days = 0;
       due.due_us = start_us;
-      for (int i = 0; i < kLongestSearchDays && left > 0; ++i) {
-        std::string date = DateFromDays(first_day + i);
-        if (!IsWorkingDay(date)) continue;
-        int64_t midnight = LocalMidnightUs(date);
-        if (by_day) {
-          if (i == 0) continue;  // the day of the start does not count
-          --left;
-        }
-        for (const auto& span : calendar_.opening_spans()) {
-          int64_t from = std::max(start_us, midnight + span.start_minute() * kMinuteUs);
-          int64_t to = midnight + span.end_minute() * kMinuteUs;
-          if (from >= to) continue;
-          if (!by_day) {
-            if (left == 0) break;
-            to = std::min(to, from + left);
-            left -= to - from;
-          }
-          if (due.counted.size() < kSpansKept) due.counted.push_back({from, to});
-          due.due_us = to;
-        }
-      }
+      VisitOpen(LocalMidnightUs(DateFromDays(first_day + 1)), [&](int64_t from_us, int64_t to_us) {
+        const int64_t day = FloorDiv(LocalUs(calendar_, from_us), kDayUs);
+        if (day != last_day) ++days;
+        last_day = day;
+        if (days > amount) return false;
+        if (due.counted.size() < kSpansKept) due.counted.push_back({from_us, to_us});
+        due.due_us = to_us;
+        return true;
+      });
       break;
     }
     default:
       natural(60 * kMinuteUs);
       break;
   }
-  // Natural time knows no holidays, so nothing about it can change later.
-  bool working = limit.unit() == v1::LIMIT_UNIT_WORKING_HOURS || limit.unit() == v1::LIMIT_UNIT_WORKING_DAYS;
-  std::string last_year = LocalDate(due.due_us).substr(0, 4);
-  due.provisional = working && calendar_.last_dated_year() > 0 && last_year > std::to_string(calendar_.last_dated_year());
+  MarkProvisional(limit.unit(), &due);
   return due;
+}
+
+DueTime WorkCalendar::DueAfterPause(int64_t due_us, v1::LimitUnit unit, int64_t paused_us, int64_t resumed_us) const {
+  DueTime due;
+  if (IsWorkingTime(unit)) {
+    int64_t left_us = 0;
+    VisitOpen(paused_us, [&](int64_t from_us, int64_t to_us) {
+      if (from_us < due_us) left_us += std::min(to_us, due_us) - from_us;
+      return to_us < due_us;
+    });
+    due = CountOpen(resumed_us, left_us);
+  } else {
+    due.due_us = resumed_us + std::max<int64_t>(0, due_us - paused_us);
+    due.counted.push_back({resumed_us, due.due_us});
+  }
+  MarkProvisional(unit, &due);
+  return due;
+}
+
+// Natural time knows no holidays, so nothing about it can change later.
+void WorkCalendar::MarkProvisional(v1::LimitUnit unit, DueTime* due) const {
+  const std::string last_year = LocalDate(due->due_us).substr(0, 4);
+  due->provisional = IsWorkingTime(unit) && calendar_.last_dated_year() > 0 && last_year > std::to_string(calendar_.last_dated_year());
 }
 
 }  // namespace gridloop

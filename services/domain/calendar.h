@@ -40,8 +40,16 @@ class WorkCalendar {
   // When a limit that starts then ends. N working days end at the close of the Nth working day after the start's
   // date. Working hours that are used up exactly at closing end then, not at the next opening.
   DueTime Due(int64_t start_us, const v1::Limit& limit) const;
+  // When a limit that stood still from paused_us to resumed_us ends: what was left of it is left, open hours for working time,
+  // round the clock for natural time. It was due at due_us, not before paused_us.
+  DueTime DueAfterPause(int64_t due_us, v1::LimitUnit unit, int64_t paused_us, int64_t resumed_us) const;
 
  private:
+  // Opening spans from start_us on, until `visit` returns false.
+  template <class Visit>
+  void VisitOpen(int64_t start_us, Visit visit) const;
+  DueTime CountOpen(int64_t start_us, int64_t left_us) const;
+  void MarkProvisional(v1::LimitUnit unit, DueTime* due) const;
   v1::Calendar calendar_;
   std::unordered_map<std::string, v1::DayKind> dated_;
 };

@@ -184,6 +184,47 @@ TEST(CalendarProperties, CountedSpansOfWorkingHoursAddUpToTheLimit) {
   }));
 }
 
+TEST(CalendarOf2026, WhatWasLeftOfAPausedLimitIsLeft) {
+  WorkCalendar calendar(CalendarOf2026());
+  struct Case {
+    const char* due;
+    v1::LimitUnit unit;
+    const char* paused;
+    const char* resumed;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"2026-03-02 18:30", kWorkingHours, "2026-03-02 11:00", "2026-03-04 09:00", "2026-03-04 16:30"},  // 6 open hours
+      {"2026-03-02 18:30", kWorkingHours, "2026-03-02 11:00", "2026-03-06 17:30", "2026-03-09 15:30"},  // over a weekend
+      {"2026-03-05 18:30", kWorkingDays, "2026-03-03 18:30", "2026-03-09 09:00", "2026-03-10 18:30"},   // two days
+      {"2026-02-14 18:30", kWorkingHours, "2026-02-14 17:30", "2026-02-16 10:00", "2026-02-24 10:00"},  // Spring Festival
+      {"2026-03-02 18:30", kWorkingHours, "2026-03-02 18:30", "2026-03-04 10:00", "2026-03-04 10:00"},  // nothing left
+      {"2026-03-02 22:00", kHours, "2026-03-02 20:00", "2026-03-07 03:00", "2026-03-07 05:00"},
+      {"2026-03-16 10:00", kDays, "2026-03-10 10:00", "2026-03-11 12:00", "2026-03-17 12:00"},
+  };
+  for (const Case& each : cases) {
+    DueTime due = calendar.DueAfterPause(At(calendar, each.due), each.unit, At(calendar, each.paused), At(calendar, each.resumed));
+    EXPECT_EQ(Show(calendar, due.due_us), each.expected) << each.due << " paused " << each.paused << " resumed " << each.resumed;
+  }
+  EXPECT_TRUE(
+      calendar.DueAfterPause(At(calendar, "2026-12-30 18:30"), kWorkingDays, At(calendar, "2026-12-29 09:00"), At(calendar, "2026-12-31 09:00")).provisional);
+}
+
+TEST(CalendarProperties, APauseOfNoTimeChangesNothingAndALongerOneNeverEndsEarlier) {
+  WorkCalendar calendar(CalendarOf2026());
+  EXPECT_TRUE(rc::check("a pause moves the end by what it took", [&] {
+    v1::Limit limit = AnyLimit();
+    int64_t start = AnyMoment(calendar);
+    int64_t due = calendar.Due(start, limit).due_us;
+    int64_t paused = start + *rc::gen::inRange<int64_t>(0, due - start + 1);
+    RC_ASSERT(calendar.DueAfterPause(due, limit.unit(), paused, paused).due_us == due);
+    int64_t resumed = paused + *rc::gen::inRange<int64_t>(0, 40LL * 24 * kHourUs);
+    int64_t later = resumed + *rc::gen::inRange<int64_t>(0, 40LL * 24 * kHourUs);
+    RC_ASSERT(calendar.DueAfterPause(due, limit.unit(), paused, resumed).due_us >= due);
+    RC_ASSERT(calendar.DueAfterPause(due, limit.unit(), paused, resumed).due_us <= calendar.DueAfterPause(due, limit.unit(), paused, later).due_us);
+  }));
+}
+
 TEST(CalendarProperties, DatesAndDaysAreInverse) {
   EXPECT_TRUE(rc::check("a date survives the way there and back", [] {
     int64_t day = *rc::gen::inRange<int64_t>(-700'000, 2'900'000);

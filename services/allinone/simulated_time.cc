@@ -93,10 +93,10 @@ void SimulatedTime::AdvanceTime(const Caller&, const v1::AdvanceTimeRequest& req
   });
 }
 
-std::vector<int64_t> SimulatedTime::NextDue(int limit) {
+Expected<std::vector<int64_t>> SimulatedTime::NextDue(int limit) {
   std::vector<int64_t> due;
   auto page = ReadRows(view_, rows::DuePrefix(), {}, limit);
-  if (!page) return due;
+  if (!page) return std::unexpected(page.error());
   for (const Row& row : page->rows) due.push_back(static_cast<int64_t>(rows::NumberBeforeSubject(row.key)));
   return due;
 }
@@ -104,7 +104,7 @@ std::vector<int64_t> SimulatedTime::NextDue(int limit) {
 bool SimulatedTime::IsAtRest() {
   if (view_.Count(rows::WantPrefix('r'), 1).value_or(1) > 0 || view_.Count(rows::WantPrefix('o'), 1).value_or(1) > 0) return false;
   auto due = NextDue(1);
-  return due.empty() || due.front() > clock_.WallUs();
+  return due && (due->empty() || due->front() > clock_.WallUs());
 }
 
 bool SimulatedTime::Rest() {
@@ -134,9 +134,10 @@ Expected<v1::AdvanceTimeResponse> SimulatedTime::Advance(int64_t to_us) {
   while (true) {
     if (!Rest()) return stuck();
     auto due = NextDue(kCountedAtOnce);
-    if (due.empty() || due.front() > to_us) break;
-    for (int64_t each : due) response.set_fired(response.fired() + (each == due.front() ? 1 : 0));
-    clock_.AdvanceTo(due.front());
+    if (!due) return std::unexpected(due.error());
+    if (due->empty() || due->front() > to_us) break;
+    for (int64_t each : *due) response.set_fired(response.fired() + (each == due->front() ? 1 : 0));
+    clock_.AdvanceTo(due->front());
   }
   clock_.AdvanceTo(to_us);
   *response.mutable_time() = ToTimestamp(clock_.WallUs());

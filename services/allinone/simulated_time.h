@@ -32,7 +32,7 @@ class SimulatedTime {
   bool Rest();
   bool IsAtRest();
   // Due times of at most `limit` open needs, the next one first.
-  std::vector<int64_t> NextDue(int limit);
+  Expected<std::vector<int64_t>> NextDue(int limit);
 
   SimulatedClock& clock_;
   View& view_;

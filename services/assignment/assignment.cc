@@ -16,9 +16,17 @@ namespace {
 constexpr int64_t kFutureUs = 300'000'000;
 // Whoever finds a need may serve at once and report when there is a network again; what lies further back is a wrong date.
 constexpr int64_t kServedBeforeReportUs = 7 * 86'400'000'000;
-// A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred
-// events; past this bound notes, which anybody of the unit may add at any time, are the ones that are refused.
-constexpr int kMostEventsWithNotes = 1000;
+// A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred events;
+// past this bound what may be recorded again and again is refused, and what ends the need or moves it on is not.
+constexpr uint64_t kMostEvents = 1000;
+
+Expected<void> TakesMore(const NeedState& head) {
+  if (head.version() < kMostEvents) return {};
+  return Fail(
+      Code::kResourceExhausted, "TOO_MANY_EVENTS",
+      "This need has 1,000 events and takes no more notes, services, follow-ups, emergency actions or escalations: close it, and report anew what goes on.",
+      "该需求的记录已达上限，请结案；仍需服务的请重新上报。");
+}
 
 std::unexpected<Error> OfferNotOpen() {
   return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "This offer is not open any more; look at the inbox again.", "该派单已失效，请刷新收件箱。");
@@ -245,7 +253,8 @@ void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEme
   if (action_us) event.set_occurred_at_us(*action_us);
   event.mutable_emergency_recorded()->set_action(request.action());
   event.mutable_emergency_recorded()->set_informed_parties(request.informed_parties());
-  Run(world_, caller, request, "record-emergency", std::move(event), std::move(violations), nullptr, std::move(reply));
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) { return TakesMore(head); };
+  Run(world_, caller, request, "record-emergency", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply) {
@@ -335,6 +344,7 @@ void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequ
   payload.set_form(request.form());
   payload.set_content(request.content());
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = TakesMore(head); !good) return good;
     if (made.service_recorded().start_us() < head.submitted_us() - kServedBeforeReportUs) {
       return std::unexpected(*Refuse({{"start_time", "is more than 7 days before the need was reported; correct the date"}}));
     }
@@ -355,6 +365,7 @@ void Assignment::RecordFollowUp(const Caller& caller, const v1::RecordFollowUpRe
   event.set_type(v1::EVENT_TYPE_FOLLOW_UP_RECORDED);
   event.mutable_follow_up_recorded()->set_findings(request.findings());
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = TakesMore(head); !good) return good;
     StartStepClock(snapshot, v1::STAGE_FOLLOW_UP, head, now_us, &made);
     return {};
   };
@@ -367,11 +378,7 @@ void Assignment::AddNote(const Caller& caller, const v1::AddNoteRequest& request
   Event event;
   event.set_type(v1::EVENT_TYPE_NOTE_ADDED);
   event.mutable_note_added()->set_text(request.text());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.version() < kMostEventsWithNotes) return {};
-    return Fail(Code::kResourceExhausted, "TOO_MANY_NOTES", "This need has 1,000 events and takes no more notes; put it into the next service or the closing.",
-                "该需求的记录已达上限，不能再加备注，请写入服务记录或结案说明。");
-  };
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) { return TakesMore(head); };
   Run(world_, caller, request, "add-note", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
@@ -452,10 +459,19 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
   event.set_type(v1::EVENT_TYPE_ESCALATED);
   event.mutable_escalated()->set_reason(request.reason());
   auto decide = [by = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = TakesMore(head); !good) return good;
     Escalation up = OneLevelUp(head, snapshot != nullptr ? snapshot->policy().escalation_levels() : 0, by);
     made.mutable_escalated()->set_level(up.level);
     made.mutable_escalated()->set_unit(up.unit);
-    *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, ChasedKind(*NextClock(head)));
+    const v1::ClockKind chased = ChasedKind(*NextClock(head));
+    v1::ClockStart chase = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
+    // One chase of a kind runs; whoever escalates again does not put it off.
+    for (const auto& clock : head.clocks()) {
+      if (clock.start().kind() != v1::CLOCK_KIND_CHASE || clock.start().chased() != chased || clock.start().due_us() >= chase.due_us()) continue;
+      chase = clock.start();
+      chase.set_start_us(clock.started_us());
+    }
+    *made.add_clocks() = chase;
     return {};
   };
   Run(world_, caller, request, "escalate", std::move(event), std::move(violations), decide, std::move(reply));

@@ -44,7 +44,7 @@ class Assignment {
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   // The events of a need with their personal parts; what was forgotten stays closed.
-  std::vector<Event> OpenedHistory(const NeedState& state) const;
+  Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;
   World& world_;
   Pumps pumps_{kMostWatchers};
   std::unique_ptr<Reactor> offers_;

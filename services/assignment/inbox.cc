@@ -21,17 +21,15 @@ void HideReporter(v1::Submitted* submitted) {
 
 }  // namespace
 
-std::vector<Event> Assignment::OpenedHistory(const NeedState& state) const {
+Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state) const {
   std::vector<Event> history;
   for (int i = std::max(0, state.applied_size() - kLongestHistory); i < state.applied_size(); ++i) {
-    auto record = world_.ledger.ReadAt({0, state.applied(i).offset()});
-    Event event;
-    if (!record || !event.ParseFromString(record->value)) continue;
-    (void)OpenEvent(&event, world_.keys);  // a forgotten key leaves the event without its personal part
-    event.clear_sealed();
-    event.clear_body_mac();
-    if (event.has_submitted()) HideReporter(event.mutable_submitted());
-    history.push_back(std::move(event));
+    auto event = ReadOpened(world_, state.applied(i).offset());
+    if (!event) return std::unexpected(event.error());  // nobody takes a part for the whole
+    event->clear_sealed();
+    event->clear_body_mac();
+    if (event->has_submitted()) HideReporter(event->mutable_submitted());
+    history.push_back(std::move(*event));
   }
   return history;
 }
@@ -45,13 +43,15 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
   auto answer = [this, caller, purpose = request.purpose(), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
     if (!found) return reply(std::unexpected(found.error()));
     const NeedState& state = **found;
-    if (auto allowed = Authorise(caller.access, caller.actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
+    const v1::Actor actor = WhoAsks(world_, caller);
+    if (auto allowed = Authorise(caller.access, actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::AssignmentServiceGetNeedResponse response;
-    const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
     *response.mutable_need() = StaffNeed(state, actor);
     bool personal = !purpose.empty() && MaySeePersonal(actor, state);
     if (personal) {
-      for (Event& event : OpenedHistory(state)) {
+      auto history = OpenedHistory(state);
+      if (!history) return reply(std::unexpected(history.error()));
+      for (Event& event : *history) {
         if (event.has_submitted()) *response.mutable_need()->mutable_report() = event.submitted().report();
         *response.add_history() = std::move(event);
       }
@@ -59,12 +59,10 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
     if (personal || (IsCentreStaff(caller.actor) && !purpose.empty() && !state.restricted())) {
       for (const auto& conflict : state.conflicts()) {
-        auto record = world_.ledger.ReadAt({0, conflict.offset()});
-        Event event;
-        if (!record || !event.ParseFromString(record->value)) continue;
-        (void)OpenEvent(&event, world_.keys);
-        HideReporter(event.mutable_submitted());
-        *response.add_conflicting_reports() = event.submitted().report();
+        auto event = ReadOpened(world_, conflict.offset());
+        if (!event) return reply(std::unexpected(event.error()));
+        HideReporter(event->mutable_submitted());
+        *response.add_conflicting_reports() = event->submitted().report();
       }
     }
     reply(std::move(response));
@@ -102,7 +100,7 @@ void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& req
   auto page = ReadRows(world_.view, rows::InboxPrefix(*box), *after, PageSize(request.page_size()), at_least);
   if (!page) return reply(std::unexpected(std::move(page.error())));
   v1::ListInboxResponse response;
-  const v1::Actor actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs());
+  const v1::Actor actor = WhoAsks(world_, caller);
   for (const Row& row : page->rows) {
     auto state = StateNow(world_, rows::SubjectOf(row.key));
     if (!state) return reply(std::unexpected(std::move(state.error())));
@@ -121,8 +119,8 @@ void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& r
   if (!box) return sink->Finish(std::move(box.error()));
   Follow<v1::WatchInboxResponse>(
       world_, pumps_, rows::BoxChangePrefix(*box), *after,
-      [this, query, box = *box, actor = WithOrganisation(caller.actor, world_.snapshots.Active().get(), world_.clock.WallUs())](
-          const NeedState& state, bool caught_up, const std::string& key) -> std::optional<v1::WatchInboxResponse> {
+      [this, query, box = *box, actor = WhoAsks(world_, caller)](const NeedState& state, bool caught_up,
+                                                                 const std::string& key) -> Expected<std::optional<v1::WatchInboxResponse>> {
         bool removed = !std::ranges::binary_search(rows::BoxesOf(state), box);
         if (removed && !caught_up) return std::nullopt;  // had left before the watch began
         v1::WatchInboxResponse change;

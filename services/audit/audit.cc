@@ -15,7 +15,7 @@ Expected<std::shared_ptr<const NeedState>> Audit::FindState(const Caller& caller
   if (!read) return std::unexpected(read.error());
   auto state = ReadState(world_.view, read->subject, read->at_least);
   if (!state) return state;
-  if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return std::unexpected(allowed.error());
+  if (auto allowed = Authorise(caller.access, WhoAsks(world_, caller), caller.client, **state); !allowed) return std::unexpected(allowed.error());
   return state;
 }
 
@@ -38,9 +38,9 @@ Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::E
                 "No such clock runs; GetTimeline names the event that started each clock that ever ran, and `event` explains it.", "该时限当前未在计时。");
   }
   FoundClock found;
-  auto record = world_.ledger.ReadAt({0, applied->offset()});
-  if (!record || !found.starter.ParseFromString(record->value))
-    return Fail(Code::kInternal, "RECORD_BROKEN", "The event that started this clock cannot be read.");
+  auto starter = ReadEvent(world_, applied->offset());
+  if (!starter) return std::unexpected(starter.error());
+  found.starter = std::move(*starter);
   if (running != nullptr) {
     found.clock = *running;
     return found;
@@ -58,8 +58,9 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   if (!request.event().empty()) CheckObjectId("event", request.event(), &violations);
   auto state = FindState(caller, request.name(), request.at_least(), std::move(violations));
   if (!state) return reply(std::unexpected(state.error()));
+  const bool cut = MustCut(WhoAsks(world_, caller), **state);  // kind and rule of a clock tell stage, urgency and grade
   // Which kinds of clocks run, or an event started, tells the stage.
-  if (MustCut(caller.actor, **state) && request.kind() != v1::CLOCK_KIND_UNSPECIFIED) {
+  if (cut && request.kind() != v1::CLOCK_KIND_UNSPECIFIED) {
     return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: leave kind out, its next deadline is what you may see.",
                       "此件为限制查看的需求，仅可查看下一时限。"));
   }
@@ -67,7 +68,6 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   if (!found) return reply(std::unexpected(found.error()));
   const auto& [clock, starter] = *found;
   v1::ExplainDeadlineResponse response;
-  const bool cut = MustCut(caller.actor, **state);  // kind and rule of a clock tell stage, urgency and grade
   *response.mutable_deadline() = cut ? CutDeadline(clock) : ToDeadline(clock);
   if (!cut) response.set_started_by(starter.type());
   response.set_calendar_hash(Hex(clock.calendar_hash()));

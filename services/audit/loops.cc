@@ -44,6 +44,8 @@ class Examiner {
       : world_(world), snapshot_(world.snapshots.Active()), now_us_(world.clock.WallUs()), due_before_us_(due_before_us) {}
 
   int looked_at() const { return looked_at_; }
+  // Set once what it needed of the log could not be read: what it said then is no answer.
+  const std::optional<Error>& failure() const { return failure_; }
 
   // Nothing if it has no such problem (unspecified: any).
   std::optional<v1::OpenLoop> Examine(const NeedState& state, v1::LoopProblem wanted, bool cut) {
@@ -116,16 +118,16 @@ class Examiner {
 
   std::optional<Event> Read(uint64_t offset) {
     ++looked_at_;
-    auto record = world_.ledger.ReadAt({0, offset});
-    Event event;
-    if (!record || !event.ParseFromString(record->value)) return std::nullopt;
-    return event;
+    auto event = ReadEvent(world_, offset);
+    if (event) return std::move(*event);
+    failure_ = event.error();
+    return std::nullopt;
   }
   static const store::v1::Applied* FindApplied(const NeedState& state, const std::string& event_id) {
     auto found = std::find_if(state.applied().rbegin(), state.applied().rend(), [&](const auto& each) { return each.event_id() == event_id; });
     return found == state.applied().rend() ? nullptr : &*found;
   }
-  std::optional<Event> ReadEvent(const NeedState& state, const std::string& event_id) {
+  std::optional<Event> ReadStep(const NeedState& state, const std::string& event_id) {
     const auto* applied = FindApplied(state, event_id);
     return applied == nullptr ? std::nullopt : Read(applied->offset());
   }
@@ -139,12 +141,12 @@ class Examiner {
       since_us = std::min(since_us, clock.started_us());
       std::string event_id = clock.object();
       for (int i = 0; i < kEventsReadBack; ++i) {
-        auto event = ReadEvent(state, event_id);
+        auto event = ReadStep(state, event_id);
         if (!event || event->escalated().kind() == v1::CLOCK_KIND_UNSPECIFIED) break;  // by a person: another chase leads to the clock
         since_us = std::min(since_us, event->logged_at_us());
         event_id = event->escalated().object();
         if (event->escalated().kind() == v1::CLOCK_KIND_CHASE) continue;
-        auto starter = ReadEvent(state, event_id);
+        auto starter = ReadStep(state, event_id);
         if (!starter) break;
         for (const auto& start : starter->clocks()) {
           if (start.kind() != kind) continue;
@@ -190,6 +192,7 @@ class Examiner {
   int64_t now_us_;
   int64_t due_before_us_;
   int looked_at_ = 0;
+  std::optional<Error> failure_;
 };
 
 }  // namespace
@@ -224,6 +227,7 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
   }
   if (due_before_us != 0) *response.mutable_due_before() = ToTimestamp(due_before_us);
   Examiner examiner(world_, due_before_us);
+  const v1::Actor actor = WhoAsks(world_, caller);
   const int size = PageSize(request.page_size());
   std::string place = *after;
   while (true) {
@@ -243,7 +247,8 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
       if (!found) return reply(std::unexpected(std::move(found.error())));
       const auto& state = *found;
       if (!state || Ended(*state)) continue;
-      auto loop = examiner.Examine(*state, request.problem(), MustCut(caller.actor, *state));
+      auto loop = examiner.Examine(*state, request.problem(), MustCut(actor, *state));
+      if (examiner.failure()) return reply(std::unexpected(*examiner.failure()));
       if (loop) *response.add_loops() = std::move(*loop);
     }
     if (page->next_key.empty()) return reply(std::move(response));

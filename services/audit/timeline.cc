@@ -54,7 +54,7 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
   auto found = FindState(caller, request.name(), request.at_least(), std::move(violations));
   if (!found) return reply(std::unexpected(found.error()));
   page->state = *found;
-  page->cut = MustCut(caller.actor, **found);
+  page->cut = MustCut(WhoAsks(world_, caller), **found);
   page->from = rows::ParseBigEndian(*after);
   page->size = PageSize(request.page_size());
   page->reply = std::move(reply);

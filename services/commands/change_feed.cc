@@ -28,7 +28,7 @@ Error TooManyStreams() {
 }
 
 void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
-            std::function<bool(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end) {
+            std::function<Expected<bool>(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end) {
   struct Place {
     std::string after;
     bool caught_up = false;
@@ -56,8 +56,14 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
         return Pumps::Next::kDone;
       }
       // A state that has moved on has a later row: that one will say it.
-      bool current = *state && (*state)->head_offset() == rows::NumberBeforeSubject(row.key);
-      if (current && !write(**state, place->caught_up, row.key)) return Pumps::Next::kWait;
+      if (*state && (*state)->head_offset() == rows::NumberBeforeSubject(row.key)) {
+        auto written = write(**state, place->caught_up, row.key);
+        if (!written) {
+          finish(std::move(written.error()));
+          return Pumps::Next::kDone;
+        }
+        if (!*written) return Pumps::Next::kWait;
+      }
       place->after = row.key;
     }
     if (!page->next_key.empty()) return Pumps::Next::kAgain;

@@ -18,21 +18,24 @@ struct FeedEnd {
   std::function<void(std::function<void()>)> on_ready, on_cancel;
 };
 
-// `write` gives false when the reader is slow; it is called again with the same row when there is room.
+// `write` gives false when the reader is slow; it is called again with the same row when there is room. Its error ends the
+// stream, whose reader resumes by the last token.
 void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
-            std::function<bool(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end);
+            std::function<Expected<bool>(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end);
 
 // The same for a sink: `make` gives the message for a need, or nothing to skip it.
 template <class Response>
 void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
-            std::function<std::optional<Response>(const NeedState& state, bool caught_up, const std::string& key)> make, std::shared_ptr<Sink<Response>> sink) {
+            std::function<Expected<std::optional<Response>>(const NeedState& state, bool caught_up, const std::string& key)> make,
+            std::shared_ptr<Sink<Response>> sink) {
   FeedEnd end{[sink](Error error) { sink->Finish(std::move(error)); }, [sink](auto ready) { sink->OnReady(std::move(ready)); },
               [sink](auto cancel) { sink->OnCancel(std::move(cancel)); }};
   Follow(
       world, pumps, std::move(prefix), std::move(after),
-      [sink, make = std::move(make)](const NeedState& state, bool caught_up, const std::string& key) {
+      [sink, make = std::move(make)](const NeedState& state, bool caught_up, const std::string& key) -> Expected<bool> {
         auto message = make(state, caught_up, key);
-        return !message || sink->Write(*message);
+        if (!message) return std::unexpected(message.error());
+        return !*message || sink->Write(**message);
       },
       std::move(end));
 }

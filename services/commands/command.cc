@@ -48,15 +48,6 @@ struct Running {
   std::atomic<bool> stage_known = false;  // the caller might see the head that was decided on
 };
 
-Expected<Event> ReadEvent(World& world, uint64_t offset) {
-  auto record = world.ledger.ReadAt({0, offset});
-  Event event;
-  if (record && event.ParseFromString(record->value)) return event;
-  Error error{Code::kUnavailable, "LOG_UNREADABLE", "What this request did before cannot be read now; send it again.", {}, {}, {}, 1'000'000};
-  error.message_zh = "系统繁忙，请稍后重试。";
-  return std::unexpected(std::move(error));
-}
-
 // What this caller did under this request id before, or null. Only OK is sticky: that stays its outcome, whatever has
 // become of the need, of the caller's part in it, of the directory or the clock since.
 Expected<const store::v1::Applied*> FindSucceeded(const Running& running, const NeedState& state) {
@@ -246,6 +237,8 @@ v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t no
   return actor;
 }
 
+v1::Actor WhoAsks(const World& world, const Caller& caller) { return WithOrganisation(caller.actor, world.snapshots.Active().get(), world.clock.WallUs()); }
+
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us, Event* event) {
   *event->mutable_actor() = WithOrganisation(caller.actor, snapshot, now_us);
   event->set_client(caller.client);
@@ -254,6 +247,22 @@ void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us
   event->set_directory_hash(snapshot->hashes().directory_hash());
   event->set_policy_hash(snapshot->hashes().policy_hash());
   event->set_calendar_hash(snapshot->hashes().calendar_hash());
+}
+
+Expected<Event> ReadEvent(World& world, uint64_t offset) {
+  auto record = world.ledger.ReadAt({0, offset});
+  Event event;
+  if (record && event.ParseFromString(record->value)) return event;
+  Error error{Code::kUnavailable, "LOG_UNREADABLE", "The log cannot be read now; send it again.", {}, {}, {}, 1'000'000};
+  error.message_zh = "系统繁忙，请稍后重试。";
+  return std::unexpected(std::move(error));
+}
+
+Expected<Event> ReadOpened(World& world, uint64_t offset) {
+  auto event = ReadEvent(world, offset);
+  if (!event) return event;
+  if (auto opened = OpenEvent(&*event, world.keys); !opened && opened.error().reason != "KEY_FORGOTTEN") return std::unexpected(opened.error());
+  return event;
 }
 
 void Execute(World& world, const Caller& caller, Command command, Callback<Expected<v1::CommandOutcome>> reply) {
@@ -267,6 +276,7 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
   command.request = nullptr;
   auto running =
       std::make_shared<Running>(world, caller, std::move(command), std::move(event_id), std::move(body_mac), world.snapshots.Active(), std::move(reply));
+  running->caller.actor = WithOrganisation(caller.actor, running->snapshot.get(), world.clock.WallUs());
   world.view.Get(running->command.name, std::nullopt, [running](Expected<std::shared_ptr<const NeedState>> found) {
     Expected<const store::v1::Applied*> succeeded = nullptr;
     if (found) succeeded = FindSucceeded(*running, **found);

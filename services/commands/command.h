@@ -93,8 +93,15 @@ Expected<RowPage> ReadRows(View& view, std::string_view prefix, std::string_view
 // The state now; null if there is none. A read that failed is an error, never "there is none".
 Expected<std::shared_ptr<const NeedState>> StateNow(World& world, std::string_view subject);
 
+// An applied event as the log has it. kUnavailable/LOG_UNREADABLE if it cannot be read: never taken for "there is none".
+Expected<Event> ReadEvent(World& world, uint64_t offset);
+// With its personal part; without it if its key was destroyed.
+Expected<Event> ReadOpened(World& world, uint64_t offset);
+
 // The actor with the organisation that the directory names for the worker.
 v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t now_us);
+// Who asks, by the active directory of now: what may be seen depends on the organisation, which no credential says.
+v1::Actor WhoAsks(const World& world, const Caller& caller);
 
 // Fills actor (with the worker's organisation by the snapshot), client, trace, directory hashes.
 void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us, Event* event);

@@ -763,18 +763,30 @@ class Checker {
                         fmt::format("Use one from {}, or add it there.", table));
       };
       const std::string& value = reference.value;
+      // A rule on what has ended matches nothing any more, and nobody sees it.
+      auto warn_if_ended = [&](std::string_view noun, const auto& rows, std::string_view table) {
+        std::string_view last;
+        for (const auto* row : rows) last = std::max(last, To(row->value.validity()));
+        if (rows.empty() || last >= today_) return;
+        problems_.Warning("policy.yaml", reference.line, reference.key, fmt::format("{} \"{}\" ended on {}", noun, value, last),
+                          fmt::format("Take it out of the rule, or add a line with new days to {}.", table));
+      };
       switch (reference.kind) {
         case PolicyReference::Kind::kCategory:
           if (!Known(categories, "categories.csv", value)) complain("category", "categories.csv");
+          warn_if_ended("category", Find(categories, value), "categories.csv");
           break;
         case PolicyReference::Kind::kType:
           if (!Known(types, "types.csv", value)) complain("type", "types.csv");
+          warn_if_ended("type", Find(types, value), "types.csv");
           break;
         case PolicyReference::Kind::kDanger:
           if (!Known(dangers, "dangers.csv", value)) complain("danger", "dangers.csv");
+          warn_if_ended("danger", Find(dangers, value), "dangers.csv");
           break;
         case PolicyReference::Kind::kUnit:
           if (!Known(units_, "units.csv", "units/" + value)) complain("unit", "units.csv");
+          if (const auto* named = Find(units_, "units/" + value); named != nullptr) warn_if_ended("unit", std::vector{named}, "units.csv");
           if (const auto* unit = Find(units_, "units/" + value); unit != nullptr && unit->value.kind() == v1::UNIT_KIND_CENTER) {
             problems_.Error("policy.yaml", reference.line, reference.key, "is the centre, to which routing never offers",
                             "Write target: center and drop unit: then it waits in the centre's queue.");

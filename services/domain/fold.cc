@@ -176,13 +176,16 @@ void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& s
   if (IsEnd(state.stage())) {
     state.clear_clocks();
     state.clear_escalated_unit();
+    state.clear_escalation_level();
     return;
   }
   for (auto index = stopped.rbegin(); index != stopped.rend(); ++index) state.mutable_clocks()->DeleteSubrange(*index, 1);
   for (const auto& start : event.clocks()) *state.add_clocks() = RunningClockOf(event, start);
-  // Whoever an escalation told has it until what is chased is done.
+  // Whoever an escalation told has it until what is chased is done; what is late after that begins one level up again.
   bool chased = std::ranges::any_of(state.clocks(), [](const RunningClock& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE; });
-  if (!chased) state.clear_escalated_unit();
+  if (chased) return;
+  state.clear_escalated_unit();
+  state.clear_escalation_level();
 }
 
 void ClearPlace(NeedState& state) {

@@ -152,15 +152,16 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   });
 }
 
-std::string Intake::ClosingSentence(const NeedState& state) const {
-  if (state.stage() != v1::STAGE_CLOSED) return {};
-  auto record = world_.ledger.ReadAt({0, state.closing_offset()});
-  Event event;
-  if (!record || !event.ParseFromString(record->value) || !OpenEvent(&event, world_.keys)) return {};
-  return event.has_answered() ? event.answered().closing().reporter_sentence() : event.closing_requested().closing().reporter_sentence();
+Expected<std::string> Intake::ClosingSentence(const NeedState& state) const {
+  if (state.stage() != v1::STAGE_CLOSED) return std::string();
+  auto event = ReadOpened(world_, state.closing_offset());
+  if (!event) return std::unexpected(event.error());
+  return event->has_answered() ? event->answered().closing().reporter_sentence() : event->closing_requested().closing().reporter_sentence();
 }
 
-v1::ReporterNeed Intake::View(const NeedState& state) const {
+Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
+  auto sentence = ClosingSentence(state);
+  if (!sentence) return std::unexpected(sentence.error());
   v1::ReporterNeed need;
   need.set_name(state.subject());
   need.set_number(state.number());
@@ -172,7 +173,7 @@ v1::ReporterNeed Intake::View(const NeedState& state) const {
   need.set_conflicted(state.conflict_count() > 0);
   *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
   need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
-  need.set_closing_sentence(ClosingSentence(state));
+  need.set_closing_sentence(std::move(*sentence));
   if (auto snapshot = world_.snapshots.Active()) {
     const v1::Unit* unit = snapshot->FindUnit(state.unit().empty() ? state.center() : state.unit());
     if (unit != nullptr) {
@@ -221,8 +222,10 @@ void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest
   world_.view.Get(read->subject, read->at_least, [this, caller, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
     if (!state) return reply(std::unexpected(state.error()));
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
+    auto need = View(**state);
+    if (!need) return reply(std::unexpected(need.error()));
     v1::IntakeServiceGetNeedResponse response;
-    *response.mutable_need() = View(**state);
+    *response.mutable_need() = std::move(*need);
     reply(std::move(response));
   });
 }
@@ -245,7 +248,10 @@ void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request
   for (const Row& row : page->rows) {
     auto state = StateNow(world_, rows::SubjectOf(row.key));
     if (!state) return reply(std::unexpected(std::move(state.error())));
-    if (*state) *response.add_needs() = View(**state);
+    if (!*state) continue;
+    auto need = View(**state);
+    if (!need) return reply(std::unexpected(need.error()));
+    *response.add_needs() = std::move(*need);
   }
   response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
   reply(std::move(response));
@@ -257,9 +263,11 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
   if (!after) return sink->Finish(Refuse({{"resume_token", "is not of this watch; start again without one"}}));
   Follow<v1::WatchNeedsResponse>(
       world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
-      [this, query](const NeedState& state, bool, const std::string& key) -> std::optional<v1::WatchNeedsResponse> {
+      [this, query](const NeedState& state, bool, const std::string& key) -> Expected<std::optional<v1::WatchNeedsResponse>> {
+        auto need = View(state);
+        if (!need) return std::unexpected(need.error());
         v1::WatchNeedsResponse change;
-        *change.mutable_need() = View(state);
+        *change.mutable_need() = std::move(*need);
         change.set_resume_token(world_.secret.PageToken(query, key));
         return change;
       },

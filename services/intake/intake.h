@@ -28,8 +28,8 @@ class Intake {
   void UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply);
 
  private:
-  v1::ReporterNeed View(const NeedState& state) const;
-  std::string ClosingSentence(const NeedState& state) const;
+  Expected<v1::ReporterNeed> View(const NeedState& state) const;
+  Expected<std::string> ClosingSentence(const NeedState& state) const;
   World& world_;
   Pumps pumps_{kMostWatchers};
 };

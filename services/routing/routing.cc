@@ -117,22 +117,21 @@ void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& re
   auto found = ReadState(world_.view, read->subject, read->at_least);
   if (!found) return reply(std::unexpected(std::move(found.error())));
   const auto& state = *found;
-  if (MustCut(caller.actor, *state)) {
+  if (MustCut(WhoAsks(world_, caller), *state)) {
     return reply(Fail(Code::kPermissionDenied, "NEED_RESTRICTED", "This need is restricted: its receipt is only for those assigned.",
                       "此件为限制查看的需求，仅指派人员可查看。"));
   }
   for (int i = state->applied_size() - 1; i >= 0; --i) {
     const auto& applied = state->applied(i);
     if (request.version() != 0 && applied.version() != request.version()) continue;
-    auto record = world_.ledger.ReadAt({0, applied.offset()});
-    Event event;
-    if (!record || !event.ParseFromString(record->value)) continue;
-    v1::RoutingReceipt stored = event.has_dispatched() ? event.dispatched().receipt() : event.held().receipt();
+    auto event = ReadEvent(world_, applied.offset());
+    if (!event) return reply(std::unexpected(event.error()));
+    v1::RoutingReceipt stored = event->has_dispatched() ? event->dispatched().receipt() : event->held().receipt();
     if (stored.directory_hash().empty()) continue;
     store::v1::ActiveHashes hashes;
-    hashes.set_directory_hash(event.directory_hash());
-    hashes.set_policy_hash(event.policy_hash());
-    hashes.set_calendar_hash(event.calendar_hash());
+    hashes.set_directory_hash(event->directory_hash());
+    hashes.set_policy_hash(event->policy_hash());
+    hashes.set_calendar_hash(event->calendar_hash());
     auto snapshot = world_.snapshots.Load(hashes);
     if (!snapshot) return reply(std::unexpected(snapshot.error()));
     v1::ReplayRouteResponse response;
@@ -210,6 +209,7 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   const int size = PageSize(request.page_size());
   v1::ListHeldNeedsResponse response;
+  const v1::Actor actor = WhoAsks(world_, caller);
   std::string next = *after;
   // What waits for a decision by its deadline, then what has conflicting reports.
   for (const std::string& prefix : {rows::HeldPrefix(), rows::ConflictPrefix()}) {
@@ -223,7 +223,7 @@ void Routing::ListHeldNeeds(const Caller& caller, const v1::ListHeldNeedsRequest
       auto state = StateNow(world_, rows::SubjectOf(row.key));
       if (!state) return reply(std::unexpected(std::move(state.error())));
       if (!*state || (prefix == rows::ConflictPrefix() && (*state)->stage() == v1::STAGE_HELD)) continue;  // listed once
-      *response.add_needs() = StaffNeed(**state, caller.actor);
+      *response.add_needs() = StaffNeed(**state, actor);
     }
     bool more = !page->next_key.empty() ||
                 (prefix == rows::HeldPrefix() && static_cast<int>(page->rows.size()) == room && world_.view.Count(rows::ConflictPrefix(), 1).value_or(1) > 0);

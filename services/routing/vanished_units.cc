@@ -1,7 +1,8 @@
 #include "routing/vanished_units.h"
 
-#include <chrono>
+#include <algorithm>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "commands/reactor.h"
@@ -17,7 +18,8 @@ constexpr auto kLookForNews = std::chrono::seconds(1);
 
 }  // namespace
 
-VanishedUnits::VanishedUnits(World& world, std::function<bool()> may_act) : world_(world), may_act_(std::move(may_act)) {
+VanishedUnits::VanishedUnits(World& world, std::function<bool()> may_act, std::chrono::milliseconds look_again)
+    : world_(world), may_act_(std::move(may_act)), look_again_(look_again) {
   // A hint: the snapshot may be made later than this hears of it, and a day begins without a word.
   watch_ = world_.snapshots.store().Watch([shared = shared_] {
     std::lock_guard lock(shared->mutex);
@@ -44,16 +46,23 @@ bool VanishedUnits::Stopping() const {
 void VanishedUnits::Run() {
   std::shared_ptr<const Snapshot> seen;
   std::string seen_on;
+  std::optional<std::chrono::steady_clock::time_point> again;
   while (true) {
     auto snapshot = world_.snapshots.Active();
     std::string today = snapshot ? snapshot->calendar().LocalDate(world_.clock.WallUs()) : std::string();
     bool news = snapshot && (snapshot != seen || today != seen_on);
-    if (news && (!may_act_ || may_act_()) && Look(snapshot)) {
-      seen = snapshot;
-      seen_on = today;
+    bool due = again && std::chrono::steady_clock::now() >= *again;
+    if ((news || due) && (!may_act_ || may_act_())) {
+      again.reset();
+      bool clean = Look(snapshot);
+      if (news || !clean) again = std::chrono::steady_clock::now() + look_again_;
+      if (clean) {
+        seen = snapshot;
+        seen_on = today;
+      }
     }
     std::unique_lock lock(shared_->mutex);
-    shared_->wake.wait_for(lock, kLookForNews, [this] { return shared_->signalled || shared_->stopping; });
+    shared_->wake.wait_for(lock, std::min<std::chrono::milliseconds>(kLookForNews, look_again_), [this] { return shared_->signalled || shared_->stopping; });
     if (shared_->stopping) return;
     shared_->signalled = false;
   }
@@ -91,7 +100,8 @@ void VanishedUnits::Recall(const std::shared_ptr<const Snapshot>& snapshot, cons
         return event;
       },
       [done](bool) { done->set_value(); });
-  done->get_future().wait();
+  auto answered = done->get_future();
+  while (answered.wait_for(kLookForNews) != std::future_status::ready && !Stopping()) continue;
 }
 
 }  // namespace gridloop

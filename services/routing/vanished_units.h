@@ -1,6 +1,7 @@
 // Needs whose unit the directory has lost want a new route.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -14,12 +15,13 @@ namespace gridloop {
 
 // Looks through all open needs at start, after each activation and when a day begins (units have a last day), and recalls
 // each one whose unit has vanished, on a thread of its own. Nothing is kept of how far it got: it looks again until a whole
-// look has found nothing, so a crash or a lost race in the middle costs one more look.
+// look has found nothing, so a crash or a lost race in the middle costs one more look. And once more after `look_again`: a
+// decision that was under way when the directory changed still goes by the former one and may land behind the look.
 class VanishedUnits {
  public:
   // `may_act` false holds it back: a clock that cannot be trusted says nothing about last days.
-  explicit VanishedUnits(World& world, std::function<bool()> may_act = {});
-  ~VanishedUnits();  // waits for what is in flight
+  explicit VanishedUnits(World& world, std::function<bool()> may_act = {}, std::chrono::milliseconds look_again = std::chrono::seconds(30));
+  ~VanishedUnits();  // does not wait for the ledger
 
  private:
   struct Shared {
@@ -35,6 +37,7 @@ class VanishedUnits {
 
   World& world_;
   std::function<bool()> may_act_;
+  std::chrono::milliseconds look_again_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   Subscription watch_;
   std::thread thread_;

@@ -335,6 +335,17 @@ TEST(Loader, WordsEndAndAreFollowedUnderTheSameId) {
   EXPECT_EQ(later.loaded->directory.dangers(1).validity().from_date(), "2026-01-01");
 }
 
+TEST(Loader, ARuleOnWhatHasEndedWarns) {
+  SampleCity city;
+  city["dangers.csv"] = "id,display_name,urgency,restricted,from_date,to_date\nabuse,虐待,urgent,yes,,\nviolence,暴力,urgent,yes,,2025-12-31\n";
+  const std::string& policy = city["policy.yaml"];
+  const int rule =
+      1 + static_cast<int>(std::count(policy.begin(), policy.begin() + static_cast<std::ptrdiff_t>(policy.find("dangers: [abuse, violence]")), '\n'));
+  LoadResult result = city.Load();
+  EXPECT_TRUE(Reports(result, "policy.yaml", rule, "routing_rules[0].match.dangers[1]", "danger \"violence\" ended on 2025-12-31", true));
+  EXPECT_FALSE(Reports(result, "policy.yaml", rule, "routing_rules[0].match.dangers[0]", "ended", true));
+}
+
 TEST(Loader, DatesThatAreWrittenMeetThoseOfWhatTheyName) {
   SampleCity city;
   city["teams.csv"] = "id,organisation,display_name,from_date,to_date\nt-s01-1,o1,示例,2022-01-01,\n";

@@ -325,6 +325,51 @@ TEST_F(Work, AtTheTopANeedIsNotChasedForEverAtFullRateButACrisisAlsoAtNight) {
   EXPECT_TRUE(explained->reproduced()) << explained->explanation();
 }
 
+TEST_F(Work, WhoeverEscalatesAgainDoesNotPutOffTheChaseThatRuns) {
+  Start();
+  std::string name = Submit(Report("again"));
+  ToAssigned(name);
+  auto escalate = [&] {
+    auto request = On<v1::EscalateNeedRequest>(name);
+    request.set_reason("nobody comes");
+    return Call(*assignment, &Assignment::EscalateNeed, head, request);
+  };
+  auto chase = [&] {
+    const auto clocks = State(name)->clocks();
+    auto found = std::ranges::find_if(clocks, [](const auto& each) { return each.start().kind() == v1::CLOCK_KIND_CHASE; });
+    return found == clocks.end() ? store::v1::RunningClock() : *found;
+  };
+  ASSERT_TRUE(escalate());
+  const auto first = chase();
+  ASSERT_NE(first.start().due_us(), 0);
+  clock.AdvanceTo(clock.WallUs() + kDayUs);
+  ASSERT_TRUE(escalate());
+  EXPECT_EQ(chase().start().due_us(), first.start().due_us());
+  EXPECT_EQ(chase().started_us(), first.started_us());
+  EXPECT_NE(chase().object(), first.object());
+}
+
+TEST_F(Work, WhatIsLateAfterAStepWasDoneBeginsOneLevelUpAgain) {
+  Start();
+  std::string name = Submit(Report("levels"));
+  const Who worker = Worker(ToAssigned(name), "r-320585100001");
+  auto pass = [&] {
+    uint64_t version = State(name)->version();
+    clock.AdvanceTo(NextClock(*State(name))->start().due_us());
+    return Eventually([&] { return State(name)->version() > version; });
+  };
+  ASSERT_TRUE(pass());
+  ASSERT_TRUE(pass());
+  EXPECT_EQ(State(name)->escalation_level(), 2U);
+  auto assess = On<v1::AssessNeedRequest>(name);
+  assess.set_findings("seen");
+  assess.set_casework(true);
+  ASSERT_TRUE(Call(*assignment, &Assignment::AssessNeed, worker, assess));
+  EXPECT_EQ(State(name)->escalation_level(), 0U);
+  ASSERT_TRUE(pass());
+  EXPECT_EQ(State(name)->escalation_level(), 1U);
+}
+
 TEST_F(Work, WhatTheCentreHoldsItDispatchesAndDoesNotRecall) {
   Start();
   std::string name = SubmitAndOffer("bounces");

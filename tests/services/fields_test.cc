@@ -132,7 +132,7 @@ TEST_F(City, ANeedTakesTwoHundredUrgingsAndThenSaysWhatToDo) {
   EXPECT_TRUE(Call(*intake, &Intake::UrgeNeed, app, On<v1::UrgeNeedRequest>(name, "u-199")));  // had succeeded
 }
 
-TEST_F(City, ANeedWithAThousandEventsTakesNoMoreNotesButEverythingElse) {
+TEST_F(City, ANeedWithAThousandEventsTakesNoMoreOfWhatRepeatsAndGoesOnToItsEnd) {
   Start();
   std::string name = Submit(Report("noted"));
   Who worker = Worker(ToAssigned(name), "r-320585100001");
@@ -145,11 +145,29 @@ TEST_F(City, ANeedWithAThousandEventsTakesNoMoreNotesButEverythingElse) {
   auto refused = note();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
-  EXPECT_EQ(refused.error().reason, "TOO_MANY_NOTES");
+  EXPECT_EQ(refused.error().reason, "TOO_MANY_EVENTS");
   EXPECT_FALSE(refused.error().message_zh.empty());
   auto assess = On<v1::AssessNeedRequest>(name);
   assess.set_findings("work goes on");
   EXPECT_TRUE(Call(*assignment, &Assignment::AssessNeed, worker, assess));
+  auto refusal = [](const auto& outcome) { return outcome ? std::string() : outcome.error().reason; };
+  auto emergency = On<v1::RecordEmergencyActionRequest>(name);
+  emergency.set_action("once more");
+  EXPECT_EQ(refusal(Call(*assignment, &Assignment::RecordEmergencyAction, worker, emergency)), "TOO_MANY_EVENTS");
+  auto escalate = On<v1::EscalateNeedRequest>(name);
+  escalate.set_reason("once more");
+  EXPECT_EQ(refusal(Call(*assignment, &Assignment::EscalateNeed, worker, escalate)), "TOO_MANY_EVENTS");
+  auto service = On<v1::RecordServiceRequest>(name);
+  service.mutable_start_time()->set_seconds(clock.WallUs() / 1'000'000);
+  service.mutable_duration()->set_seconds(1800);
+  service.set_form("visit");
+  service.set_content("once more");
+  EXPECT_EQ(refusal(Call(*assignment, &Assignment::RecordService, worker, service)), "TOO_MANY_EVENTS");
+  auto closing = On<v1::RequestClosingRequest>(name);
+  closing.mutable_closing()->set_reason(v1::CLOSING_REASON_MOVED);
+  closing.mutable_closing()->set_result_summary("moved");
+  closing.mutable_closing()->set_reporter_sentence("moved");
+  EXPECT_EQ(refusal(Call(*assignment, &Assignment::RequestClosing, worker, closing)), "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "routing/vanished_units.h"
 #include "sealing/seal.h"
 #include "services/city.h"
 
@@ -289,6 +290,37 @@ TEST_F(RoutingCity, ANeedThatAVanishedRoomOwnsFindsANewOwnerAlsoIfNobodyRanWhenT
   EXPECT_NE(DueOf(name, v1::CLOCK_KIND_OFFER), 0);
   ASSERT_TRUE(Call(*assignment, &Assignment::AcceptOffer, head, Accepting(name)));
   EXPECT_EQ(State(name)->owner(), "s01");
+}
+
+TEST_F(RoutingCity, ADecisionByTheFormerDirectoryThatLandsBehindTheLookIsFoundAllTheSame) {
+  std::string name = Submit(Report("behind"));
+  auto former = snapshots->Active();
+  CloseTheRoom();
+  const std::string event_id(16, 'd');
+  auto decide = [&](const NeedState& state, int64_t now_us) -> Expected<Event> {
+    Event event;
+    event.set_type(v1::EVENT_TYPE_DISPATCHED);
+    event.set_subject(name);
+    event.set_event_id(event_id);
+    event.mutable_dispatched()->set_unit(kRoom);
+    event.mutable_dispatched()->set_station("s01");
+    for (v1::ClockKind kind : {v1::CLOCK_KIND_ACCEPTANCE, v1::CLOCK_KIND_ASSESSMENT}) {
+      *event.add_clocks() = former->StartClock(kind, state.urgency(), state.grade(), now_us);
+    }
+    return event;
+  };
+  int looks = 0;
+  VanishedUnits vanished(
+      *world,
+      [&] {
+        if (++looks != 2) return true;
+        // The first look is over and has found nothing.
+        std::promise<bool> dispatched;
+        ledger->Decide(name, event_id, {}, std::nullopt, decide, 0, [&](const Expected<Verdict>& verdict) { dispatched.set_value(verdict.has_value()); });
+        return dispatched.get_future().get();
+      },
+      std::chrono::milliseconds(1));
+  EXPECT_TRUE(Eventually([&] { return CountEvents(name, v1::EVENT_TYPE_RECALLED) == 1; }));
 }
 
 TEST_F(RoutingCity, ARoomPastItsLastDayLosesItsNeedsWhenTheDayBeginsUnlessTheClockIsInDoubt) {

@@ -212,6 +212,45 @@ TEST_F(City, ATimelineThatCannotBeReadNowIsNotCalledBroken) {
   EXPECT_TRUE(Call(*audit, &Audit::GetTimeline, auditor, timeline)->chain_intact());
 }
 
+TEST_F(City, WhatCannotBeReadNowIsNeverTakenForNothing) {
+  Start();
+  std::string answered = Submit(Report("answered"));
+  const Who worker = Worker(ToAssigned(answered), "r-320585100001");
+  auto answer = On<v1::AnswerNeedRequest>(answered);
+  answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+  answer.mutable_closing()->set_result_summary("told");
+  answer.mutable_closing()->set_reporter_sentence("done");
+  ASSERT_TRUE(Call(*assignment, &Assignment::AnswerNeed, worker, answer));
+  std::string late = Submit(Report("late"));
+  const Who late_worker = Worker(ToAssigned(late), "r-320585100001");
+  clock.AdvanceTo(NextClock(*State(late))->start().due_us());
+  ASSERT_TRUE(Eventually([&] { return CountEvents(late, v1::EVENT_TYPE_ESCALATED) > 0; }));
+
+  v1::AssignmentServiceGetNeedRequest read;
+  read.set_name(late);
+  read.set_purpose("visit");
+  v1::IntakeServiceGetNeedRequest outcome;
+  outcome.set_name(answered);
+  v1::ReplayRouteRequest replay;
+  replay.set_name(late);
+  v1::ExplainDeadlineRequest explain;
+  explain.set_name(late);
+  auto refused = [](const auto& response) { return response ? std::string("answered") : response.error().reason; };
+  auto ask = [&] {
+    return std::vector<std::string>{refused(Call(*assignment, &Assignment::GetNeed, late_worker, read)),
+                                    refused(Call(*intake, &Intake::GetNeed, app, outcome)),
+                                    refused(Call(*intake, &Intake::ListNeeds, app, v1::ListNeedsRequest())),
+                                    refused(Call(*routing, &Routing::ReplayRoute, dispatcher, replay)),
+                                    refused(Call(*audit, &Audit::ExplainDeadline, auditor, explain)),
+                                    refused(Call(*audit, &Audit::ListOpenLoops, auditor, v1::ListOpenLoopsRequest()))};
+  };
+  EXPECT_EQ(ask(), std::vector<std::string>(6, "answered"));
+  store.FailEventReads("input/output error");
+  EXPECT_EQ(ask(), std::vector<std::string>(6, "LOG_UNREADABLE"));
+  store.FailEventReads("");
+  EXPECT_EQ(ask(), std::vector<std::string>(6, "answered"));
+}
+
 TEST_F(City, AnOldEtagIsRefusedWithTheVersionThatTheNeedHasNow) {
   Start();
   std::string name = SubmitAndOffer("etag");

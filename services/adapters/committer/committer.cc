@@ -91,9 +91,8 @@ std::unexpected<Error> Behind() {
 
 // Why folding this event at this place left the state as it was, from what the state says about it.
 Void VerdictAt(const NeedState& state, const Event& event, uint64_t offset) {
-  for (const auto& applied : state.applied()) {
-    if (applied.offset() == offset) return Void::kNone;
-  }
+  const auto applied = std::ranges::lower_bound(state.applied(), offset, {}, &store::v1::Applied::offset);  // in the order of the log
+  if (applied != state.applied().end() && applied->offset() == offset) return Void::kNone;
   // The state lists the first eight conflicts only.
   if (event.version() == 1 && event.type() == v1::EVENT_TYPE_SUBMITTED && state.applied_size() > 0 && event.event_id() == state.applied(0).event_id() &&
       event.body_mac() != state.applied(0).body_mac()) {

@@ -68,16 +68,52 @@ class Gridctl : public Daemon {
     ::waitpid(child, &status, 0);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), ReadFile(directory_ / "out"), ReadFile(directory_ / "err")};
   }
-  // The number of a new need, once it is offered.
-  std::string Offered(const std::string& request_id) {
-    auto submitted = Submit(app_token_, Report(request_id));
+  // The number of a new need, once it is offered, or whatever the stage.
+  std::string Offered(const std::string& request_id) { return Submitted(Report(request_id), "offered"); }
+  std::string Submitted(const v1::SubmitNeedRequest& request, const std::string& stage) {
+    auto submitted = Submit(app_token_, request);
     EXPECT_TRUE(submitted);
     if (!submitted) return {};
     auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (Run({"need", submitted->number()}, centre_token_).out.find("offered") == std::string::npos && !HasFailure()) {
-      if (std::chrono::steady_clock::now() > until) ADD_FAILURE() << submitted->number() << " was never offered";
+    while (Run({"need", submitted->number()}, centre_token_).out.find(stage) == std::string::npos && !HasFailure()) {
+      if (std::chrono::steady_clock::now() > until) ADD_FAILURE() << submitted->number() << " was never " << stage;
     }
     return submitted->number();
+  }
+  // Of somebody of station s01, once the daemon has read it.
+  std::string StaffToken(v1::Role role, const std::string& worker) {
+    Credential staff{"room", {}, 0};
+    staff.actor.set_principal(worker);
+    staff.actor.set_role(role);
+    staff.actor.set_unit("s01");
+    staff.actor.set_worker(worker);
+    RandomIds ids;
+    std::string token = *CreateToken(directory_ / "tokens.tsv", staff, ids);
+    while (Run({"inbox", "s01"}, token).code == kNotAllowedYet && !HasFailure()) {
+    }
+    return token;
+  }
+  // An id that the need has now.
+  std::string IdOf(const std::string& number, const std::string& field) {
+    std::smatch id;
+    const std::string need = Run({"-o", "json", "need", number}, centre_token_).out;
+    EXPECT_TRUE(std::regex_search(need, id, std::regex("\"" + field + "\": \"([a-z2-7]{26})\""))) << need;
+    return id.empty() ? std::string() : id[1].str();
+  }
+  // Once with what gridctl looks up itself, then with what it had looked up: the same command, done once.
+  void ExpectRepeatable(std::vector<std::string> arguments, const std::string& flag, const std::string& looked_up, const std::string& token) {
+    auto first = Run(arguments, token);
+    EXPECT_EQ(first.code, 0) << first.err;
+    EXPECT_EQ(first.out.find("(was done already)"), std::string::npos) << first.out;
+    // Not by chance the same: what it would look up has gone.
+    EXPECT_NE(Run(arguments, token).err.find("give its " + flag + " too"), std::string::npos);
+    arguments.insert(arguments.end(), {flag, looked_up});
+    auto again = Run(arguments, token);
+    EXPECT_EQ(again.code, 0) << again.err;
+    // The stage is that of now: the software may have gone on.
+    std::smatch version;
+    ASSERT_TRUE(std::regex_search(first.out, version, std::regex("version [0-9]+"))) << first.out;
+    EXPECT_NE(again.out.find(version.str() + "  (was done already)"), std::string::npos) << again.out << first.out;
   }
 };
 
@@ -219,21 +255,29 @@ TEST_F(Gridctl, ACommandThatIsRepeatedWithWhatItHadLookedUpGivesWhatHappened) {
   EXPECT_EQ(again.out, "accepted  version 4  (was done already)\n");
   EXPECT_NE(Run({"accept", number, "--request-id", "acc-1"}, head1_token_).err.find("give its --offer too"), std::string::npos);
   ASSERT_EQ(Run({"assign", number, "--worker", "w-0001"}, head1_token_).code, 0);
-  Credential worker{"room", {}, 0};
-  worker.actor.set_principal("w-0001");
-  worker.actor.set_role(v1::ROLE_WORKER);
-  worker.actor.set_unit("s01");
-  worker.actor.set_worker("w-0001");
-  RandomIds ids;
-  const std::string worker_token = *CreateToken(directory_ / "tokens.tsv", worker, ids);
-  while (Run({"need", number}, worker_token).code == kNotAllowedYet && !HasFailure()) {
-  }
+  const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
   ASSERT_EQ(Run({"assess", number, "--no-casework", "--findings", "f"}, worker_token).code, 0);
   std::vector<std::string> serve = {"serve",     number, "--minutes",    "5",   "--form",  "visit",
                                     "--content", "c",    "--request-id", "s-1", "--start", "2026-03-02T01:00:00Z"};
   auto served = Run(serve, worker_token);
   EXPECT_EQ(served.code, 0) << served.err;
   EXPECT_NE(Run(serve, worker_token).out.find("(was done already)"), std::string::npos);
+  ASSERT_EQ(Run({"close", number, "--reason", "goals-met", "--result", "r", "--sentence", "s"}, worker_token).code, 0);
+  const std::string closing = IdOf(number, "closing");
+  ExpectRepeatable({"verify", number, "--approve", "--request-id", "v-1"}, "--closing", closing, StaffToken(v1::ROLE_STATION_HEAD, "h-s01"));
+}
+
+TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {
+  auto proposed = Report("proposed-1");
+  proposed.mutable_report()->add_categories("possible-extreme-behaviour");
+  std::string number = Submitted(proposed, "held");
+  std::string held = IdOf(number, "held");
+  ExpectRepeatable({"confirm", number, "--request-id", "c-1"}, "--held", held, centre_token_);
+  auto vague = Report("vague-1");
+  vague.mutable_report()->mutable_location()->set_grid_code("999999999999999");
+  number = Submitted(vague, "held");
+  held = IdOf(number, "held");
+  ExpectRepeatable({"dispatch", number, "--unit", "s01", "--reason", "nearest", "--request-id", "d-1"}, "--held", held, centre_token_);
 }
 
 TEST_F(Gridctl, AWatchOfAListGoesOnWhenTheServerDoesNotAnswer) {

@@ -119,8 +119,7 @@ void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& r
   if (!box) return sink->Finish(std::move(box.error()));
   Follow<v1::WatchInboxResponse>(
       world_, pumps_, rows::BoxChangePrefix(*box), *after,
-      [this, query, box = *box, actor = WhoAsks(world_, caller)](const NeedState& state, bool caught_up,
-                                                                 const std::string& key) -> Expected<std::optional<v1::WatchInboxResponse>> {
+      [this, query, box = *box, caller](const NeedState& state, bool caught_up, const std::string& key) -> Expected<std::optional<v1::WatchInboxResponse>> {
         bool removed = !std::ranges::binary_search(rows::BoxesOf(state), box);
         if (removed && !caught_up) return std::nullopt;  // had left before the watch began
         v1::WatchInboxResponse change;
@@ -128,7 +127,7 @@ void Assignment::WatchInbox(const Caller& caller, const v1::WatchInboxRequest& r
           change.mutable_need()->set_name(state.subject());
           change.mutable_need()->set_number(state.number());
         } else {
-          *change.mutable_need() = StaffNeed(state, actor);
+          *change.mutable_need() = StaffNeed(state, WhoAsks(world_, caller));  // the directory may change while it is open
         }
         change.set_removed(removed);
         change.set_resume_token(world_.secret.PageToken(query, key));

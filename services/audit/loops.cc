@@ -280,14 +280,14 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
   place->follows = request.max_events() > 0;
   place->end = place->follows ? from->offset + static_cast<uint64_t>(request.max_events()) : end->offset;
   // Closed by default: bytes of what is not known to be an unrestricted need stay here.
-  auto may_read = [this, place](const std::string& bytes) {
+  auto may_read = [this, place](const std::string& bytes) -> Expected<bool> {
     if (place->whole) return true;
     Event event;
     if (!event.ParseFromString(bytes) || event.submitted().restricted()) return false;
     auto known = place->open.find(event.subject());
     if (known == place->open.end()) {
       auto state = StateNow(world_, event.subject());
-      if (!state) return false;  // not remembered: the next one may be read
+      if (!state) return std::unexpected(state.error());
       if (place->open.size() >= kNeedsRemembered) place->open.clear();
       known = place->open.emplace(event.subject(), *state && !(*state)->restricted()).first;
     }
@@ -309,7 +309,12 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
       response.set_position(ToText(record.position));
       response.set_void_reason(std::string(VoidName(record.verdict)));
       response.set_digest(Hex(Sha256(record.value)));
-      if (may_read(record.value)) response.set_event(std::move(record.value));
+      auto readable = may_read(record.value);
+      if (!readable) {  // what cannot be read now is not what may not be read; the caller resumes from here
+        sink->Finish(readable.error());
+        return Pumps::Next::kDone;
+      }
+      if (*readable) response.set_event(std::move(record.value));
       if (!sink->Write(response)) return Pumps::Next::kWait;
       place->next = record.position.offset + 1;
     }

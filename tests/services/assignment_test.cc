@@ -193,8 +193,56 @@ TEST_F(Work, WhoeverVerifiesARestrictedNeedSeesWhatIsVerified) {
   // Who is of the executing organisation verifies nothing, and reads nothing for it.
   Who colleague{"station", "head-2", v1::ROLE_STATION_HEAD, "s01", "w-0003"};
   EXPECT_EQ(Read(colleague, name)->need().closing(), "");
+  // Nor does any other read or command show it to them.
+  v1::GetTimelineRequest timeline;
+  timeline.set_name(name);
+  EXPECT_EQ(Call(*audit, &Audit::GetTimeline, head, timeline)->entries(0).type(), v1::EVENT_TYPE_SUBMITTED);
+  EXPECT_EQ(Call(*audit, &Audit::GetTimeline, colleague, timeline)->entries(0).type(), v1::EVENT_TYPE_UNSPECIFIED);
+  v1::ExplainDeadlineRequest explain;
+  explain.set_name(name);
+  EXPECT_EQ(Call(*audit, &Audit::ExplainDeadline, head, explain)->started_by(), v1::EVENT_TYPE_CLOSING_REQUESTED);
+  EXPECT_EQ(Call(*audit, &Audit::ExplainDeadline, colleague, explain)->started_by(), v1::EVENT_TYPE_UNSPECIFIED);
+  auto note = On<v1::AddNoteRequest>(name);
+  note.set_text("seen in the street");
+  EXPECT_EQ(Call(*assignment, &Assignment::AddNote, colleague, note)->outcome().stage(), v1::STAGE_UNSPECIFIED);
   EXPECT_EQ(Verify(head, name, seen->need().closing()), "OK");
   EXPECT_FALSE(ReadsPersonal(head, name));
+}
+
+TEST_F(Work, StaffOfTheCentreWhoAreOfTheExecutingOrganisationSeeNothingOfWhatTheCentreVerifies) {
+  Start();
+  auto request = Report("school-restricted", {});
+  request.mutable_report()->mutable_location()->set_institution("school-1");
+  request.mutable_report()->set_restricted(true);
+  std::string name = Submit(request);
+  ASSERT_TRUE(Reaches(name, v1::STAGE_OFFERED));
+  const Who school{"school", "head-school", v1::ROLE_STATION_HEAD, "x-school", ""};
+  ASSERT_EQ(Accept(school, name), "OK");
+  ASSERT_EQ(Assign(school, name, "w-0083"), "OK");
+  ServeAndRequest(Worker("w-0083", "x-school"), name);
+  const std::string organisation = snapshots->Active()->WorkerAt("w-0083", clock.WallUs())->organisation();
+  std::string other;
+  for (const auto& each : snapshots->Active()->directory().workers()) {
+    if (each.organisation() == organisation && each.name() != "workers/w-0083") other = BareId(each.name());
+  }
+  ASSERT_NE(other, "");
+  const Who colleague{"centre", "dispatcher-2", v1::ROLE_DISPATCHER, "center", other};
+  v1::ReplayRouteRequest replay;
+  replay.set_name(name);
+  EXPECT_EQ(Reason(Call(*routing, &Routing::ReplayRoute, dispatcher, replay)), "OK");
+  EXPECT_EQ(Reason(Call(*routing, &Routing::ReplayRoute, colleague, replay)), "NEED_RESTRICTED");
+  v1::ListOpenLoopsRequest loops;
+  loops.set_problem(v1::LOOP_PROBLEM_DUE);
+  loops.mutable_due_before()->set_seconds((clock.WallUs() + 365 * kDayUs) / 1'000'000);
+  EXPECT_EQ(Call(*audit, &Audit::ListOpenLoops, dispatcher, loops)->loops(0).stage(), v1::STAGE_EVALUATED);
+  EXPECT_EQ(Call(*audit, &Audit::ListOpenLoops, colleague, loops)->loops(0).stage(), v1::STAGE_UNSPECIFIED);
+  // By the directory of today: whoever has left that organisation verifies, also with the credential of before.
+  Activate([&](v1::Directory& directory, v1::Policy&) {
+    for (auto& each : *directory.mutable_workers()) {
+      if (BareId(each.name()) == other) each.set_organisation("another");
+    }
+  });
+  EXPECT_EQ(Reason(Call(*routing, &Routing::ReplayRoute, colleague, replay)), "OK");
 }
 
 TEST_F(Work, ASpecialUnitsClosingIsVerifiedByTheCentreAboveIt) {

@@ -111,6 +111,7 @@ TEST_F(City, WhileTheClockIsNotTrustedNothingFiresAndAfterwardsEverythingDoes) {
   clock.AdvanceTo(due_us);
   ASSERT_TRUE(Eventually([&] { return State(name)->stage() == v1::STAGE_OFFERED && State(name)->unit() == "s01"; }));
   EXPECT_EQ(CountEvents(name, v1::EVENT_TYPE_OFFER_EXPIRED), 1U);
+  assignment->Stop();  // before what it asks goes
 }
 
 TEST_F(City, AClockThatStepsADayBackNeitherFiresEarlyNorTurnsTheLogsTimeBack) {

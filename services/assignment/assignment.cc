@@ -17,15 +17,17 @@ constexpr int64_t kFutureUs = 300'000'000;
 // Whoever finds a need may serve at once and report when there is a network again; what lies further back is a wrong date.
 constexpr int64_t kServedBeforeReportUs = 7 * 86'400'000'000;
 // A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred events;
-// past this bound what may be recorded again and again is refused, and what ends the need or moves it on is not.
-constexpr uint64_t kMostEvents = 1000;
+// past this bound of what people sent, what may be recorded again and again is refused, and what ends the need or moves it on is
+// not. What the software does by itself is not counted: it goes on for as long as nobody acts.
+constexpr std::ptrdiff_t kMostEvents = 1000;
 
 Expected<void> TakesMore(const NeedState& head) {
-  if (head.version() < kMostEvents) return {};
-  return Fail(
-      Code::kResourceExhausted, "TOO_MANY_EVENTS",
-      "This need has 1,000 events and takes no more notes, services, follow-ups, emergency actions or escalations: close it, and report anew what goes on.",
-      "该需求的记录已达上限，请结案；仍需服务的请重新上报。");
+  const auto by_people = std::ranges::count_if(head.applied(), [](const auto& applied) { return !applied.body_mac().empty(); });
+  if (by_people < kMostEvents) return {};
+  return Fail(Code::kResourceExhausted, "TOO_MANY_EVENTS",
+              "This need has 1,000 events by people and takes no more notes, services, follow-ups, emergency actions or escalations: close it, and report anew "
+              "what goes on.",
+              "该需求的记录已达上限，请结案；仍需服务的请重新上报。");
 }
 
 std::unexpected<Error> OfferNotOpen() {

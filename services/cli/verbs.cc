@@ -35,7 +35,7 @@ std::string Flags(const v1::Need& need) {
   };
   add(need.restricted(), "restricted");
   add(need.bounces() > 0, fmt::format("bounced {}×", need.bounces()));
-  add(need.escalation_level() > 0, fmt::format("escalated {}×", need.escalation_level()));
+  add(need.escalation_level() > 0, fmt::format("escalated to level {}", need.escalation_level()));
   add(need.urgings() > 0, fmt::format("urged {}×", need.urgings()));
   add(need.conflicts() > 0, fmt::format("{} conflicts", need.conflicts()));
   add(need.offer().binding(), "binding");

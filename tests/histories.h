@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <string>
 
-#include "domain/fold.h"
+#include "domain/clock_changes.h"
+#include "domain/clocks.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -12,6 +13,9 @@ namespace gridloop::histories {
 
 inline constexpr int64_t kNoonUs = 1'772'424'000'000'000;  // 2026-03-02T12:00+08:00
 inline constexpr int64_t kHourUs = 3'600'000'000;
+
+inline constexpr int64_t kLateUs = kNoonUs + 1000 * kHourUs;  // after every clock here
+inline constexpr int64_t kHoldEndUs = kNoonUs + 2000 * kHourUs;
 
 inline void StartClock(Event* event, v1::ClockKind kind, int64_t due_us, v1::ClockKind chased = v1::CLOCK_KIND_UNSPECIFIED) {
   auto* clock = event->add_clocks();
@@ -70,6 +74,123 @@ inline Event Offered(const NeedState& head) {
   return event;
 }
 
+// The first step clock that runs, or null.
+inline const store::v1::RunningClock* StepClock(const NeedState& head) {
+  for (const auto& clock : head.clocks()) {
+    if (IsStepClock(clock.start().kind()) && clock.paused_us() == 0) return &clock;
+  }
+  return nullptr;
+}
+
+// A step beside the road, which may be illegal on this head.
+inline Event Branch(const NeedState& head, v1::EventType type) {
+  Event event;
+  event.set_type(type);
+  switch (type) {
+    case v1::EVENT_TYPE_INFORMATION_REQUESTED:
+      event.mutable_information_requested();
+      StartClock(&event, v1::CLOCK_KIND_INFORMATION, kNoonUs + 3 * kHourUs);
+      AddPauses(head, &event);
+      break;
+    case v1::EVENT_TYPE_INFORMATION_PROVIDED:
+      event.mutable_information_provided()->set_request(head.information_event_id());
+      break;
+    case v1::EVENT_TYPE_RESUMED: {
+      const bool on_hold = head.stage() == v1::STAGE_ON_HOLD;
+      event.mutable_resumed()->set_kind(on_hold ? v1::CLOCK_KIND_HOLD : v1::CLOCK_KIND_INFORMATION);
+      event.mutable_resumed()->set_pause(on_hold ? head.hold().event_id() : head.information_event_id());
+      if (!on_hold) event.mutable_actor()->set_role(v1::ROLE_SYSTEM);
+      break;
+    }
+    case v1::EVENT_TYPE_AMENDED:
+      event.mutable_amended()->add_fields("type");
+      event.mutable_amended()->mutable_report()->set_type("care");
+      event.mutable_amended()->set_urgency(head.urgency());
+      event.mutable_amended()->set_restricted(head.restricted());
+      event.mutable_amended()->set_withdrawal_barred(head.withdrawal_barred());
+      break;
+    case v1::EVENT_TYPE_EXTENSION_REQUESTED: {
+      auto& asked = *event.mutable_extension_requested();
+      asked.set_kind(v1::CLOCK_KIND_SERVICE);
+      if (const auto* clock = StepClock(head); clock != nullptr) {
+        asked.set_kind(clock->start().kind());
+        asked.set_object(clock->object());
+        asked.set_due_us(clock->start().due_us() + kHourUs);
+      }
+      StartClock(&event, v1::CLOCK_KIND_EXTENSION, kNoonUs + 3 * kHourUs);
+      break;
+    }
+    case v1::EVENT_TYPE_EXTENSION_DECIDED: {
+      event.mutable_extension_decided()->set_request(head.extension().event_id());
+      event.mutable_extension_decided()->set_approved(true);
+      auto& change = *event.add_clock_changes();
+      change.set_kind(head.extension().kind());
+      change.set_object(head.extension().object());
+      change.set_due_us(head.extension().due_us());
+      break;
+    }
+    case v1::EVENT_TYPE_HOLD_REQUESTED:
+      event.mutable_hold_requested()->set_end_us(kHoldEndUs);
+      StartClock(&event, v1::CLOCK_KIND_HOLD_REQUEST, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_HOLD_DECIDED:
+      event.mutable_hold_decided()->set_request(head.hold().event_id());
+      event.mutable_hold_decided()->set_approved(true);
+      StartClock(&event, v1::CLOCK_KIND_HOLD, head.hold().due_us());
+      AddPauses(head, &event);
+      break;
+    case v1::EVENT_TYPE_ASSESSMENT_REVISED:
+      event.mutable_assessment_revised();
+      break;
+    case v1::EVENT_TYPE_PLAN_REVISED:
+      event.mutable_plan_revised();
+      break;
+    default:
+      break;
+  }
+  return event;
+}
+
+// The report lies in another place than was said.
+inline Event Moved(const NeedState& head) {
+  Event event = Branch(head, v1::EVENT_TYPE_AMENDED);
+  auto& amended = *event.mutable_amended();
+  amended.clear_fields();
+  amended.add_fields("location");
+  amended.mutable_report()->mutable_location()->set_grid_code("320585100002001");
+  amended.set_reroute(true);
+  StartClock(&event, v1::CLOCK_KIND_ROUTING, kNoonUs + 3 * kHourUs);
+  AddResumptions(head, nullptr, kLateUs, &event);
+  return event;
+}
+
+// Does the head have what this event is about: the request that it decides on, and none of which there may be only one?
+inline bool HasItsObject(const NeedState& head, v1::EventType type) {
+  switch (type) {
+    case v1::EVENT_TYPE_INFORMATION_REQUESTED:
+      return head.information_event_id().empty();
+    case v1::EVENT_TYPE_INFORMATION_PROVIDED:
+      return !head.information_event_id().empty();
+    case v1::EVENT_TYPE_RESUMED:
+      return !head.information_event_id().empty() || head.stage() == v1::STAGE_ON_HOLD;
+    case v1::EVENT_TYPE_EXTENSION_REQUESTED:
+      return !head.has_extension() && StepClock(head) != nullptr;
+    case v1::EVENT_TYPE_EXTENSION_DECIDED: {
+      const auto& asked = head.extension();
+      const auto* clock = FindClock(head, asked.kind(), asked.object(), v1::CLOCK_KIND_UNSPECIFIED);
+      return clock != nullptr && clock->start().due_us() < asked.due_us();  // a pause may have put it off further
+    }
+    case v1::EVENT_TYPE_HOLD_REQUESTED:
+      return !head.has_hold();
+    case v1::EVENT_TYPE_HOLD_DECIDED:
+      return head.has_hold() && head.information_event_id().empty();
+    case v1::EVENT_TYPE_PLAN_REVISED:
+      return head.casework();
+    default:
+      return true;
+  }
+}
+
 // Any other event with what it needs on this head; `type` may be illegal there.
 inline Event Next(const NeedState& head, v1::EventType type) {
   Event event;
@@ -78,7 +199,8 @@ inline Event Next(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_SUBMITTED:
       return Submitted("again");
     case v1::EVENT_TYPE_DISPATCHED:
-      return Dispatched(head);
+      event = Dispatched(head);
+      break;
     case v1::EVENT_TYPE_HELD:
       return Held();
     case v1::EVENT_TYPE_OFFERED:
@@ -153,8 +275,10 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       StartClock(&event, v1::CLOCK_KIND_CENTER, kNoonUs + 3 * kHourUs);
       break;
     default:
+      event = Branch(head, type);
       break;
   }
+  AddResumptions(head, nullptr, kLateUs, &event);
   return event;
 }
 

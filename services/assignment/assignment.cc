@@ -16,20 +16,6 @@ namespace {
 constexpr int64_t kFutureUs = 300'000'000;
 // Whoever finds a need may serve at once and report when there is a network again; what lies further back is a wrong date.
 constexpr int64_t kServedBeforeReportUs = 7 * 86'400'000'000;
-// A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred events;
-// past this bound of what people sent, what may be recorded again and again is refused, and what ends the need or moves it on is
-// not. What the software does by itself is not counted: it goes on for as long as nobody acts.
-constexpr std::ptrdiff_t kMostEvents = 1000;
-
-Expected<void> TakesMore(const NeedState& head) {
-  const auto by_people = std::ranges::count_if(head.applied(), [](const auto& applied) { return !applied.body_mac().empty(); });
-  if (by_people < kMostEvents) return {};
-  return Fail(Code::kResourceExhausted, "TOO_MANY_EVENTS",
-              "This need has 1,000 events by people and takes no more notes, services, follow-ups, emergency actions or escalations: close it, and report anew "
-              "what goes on.",
-              "该需求的记录已达上限，请结案；仍需服务的请重新上报。");
-}
-
 std::unexpected<Error> OfferNotOpen() {
   return Fail(Code::kFailedPrecondition, "OFFER_NOT_OPEN", "This offer is not open any more; look at the inbox again.", "该派单已失效，请刷新收件箱。");
 }
@@ -141,6 +127,14 @@ void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* viola
 }
 
 }  // namespace
+
+void Assignment::CheckType(const std::string& type, std::vector<FieldViolation>* violations) const {
+  auto snapshot = world_.snapshots.Active();
+  if (!type.empty() && !snapshot) CheckId("type", type, violations);
+  if (!type.empty() && snapshot && snapshot->TypeAt(type, world_.clock.WallUs()) == nullptr) {
+    violations->push_back({"type", "is not in use today; ListCategories gives the types"});
+  }
+}
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
   std::vector<FieldViolation> violations;
@@ -262,11 +256,7 @@ void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEme
 void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("findings", request.findings(), 1, 2000, &violations);
-  auto snapshot = world_.snapshots.Active();
-  if (!request.type().empty() && !snapshot) CheckId("type", request.type(), &violations);
-  if (!request.type().empty() && snapshot && snapshot->TypeAt(request.type(), world_.clock.WallUs()) == nullptr) {
-    violations.push_back({"type", "is not in use today; ListCategories gives the types"});
-  }
+  CheckType(request.type(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_ASSESSED);
   auto& payload = *event.mutable_assessed();

@@ -38,10 +38,20 @@ class Assignment {
   void RequestClosing(const Caller& caller, const v1::RequestClosingRequest& request, Callback<Expected<v1::RequestClosingResponse>> reply);
   void VerifyClosing(const Caller& caller, const v1::VerifyClosingRequest& request, Callback<Expected<v1::VerifyClosingResponse>> reply);
   void EscalateNeed(const Caller& caller, const v1::EscalateNeedRequest& request, Callback<Expected<v1::EscalateNeedResponse>> reply);
+  void RequestInformation(const Caller& caller, const v1::RequestInformationRequest& request, Callback<Expected<v1::RequestInformationResponse>> reply);
+  void ReviseAssessment(const Caller& caller, const v1::ReviseAssessmentRequest& request, Callback<Expected<v1::ReviseAssessmentResponse>> reply);
+  void RevisePlan(const Caller& caller, const v1::RevisePlanRequest& request, Callback<Expected<v1::RevisePlanResponse>> reply);
+  void RequestExtension(const Caller& caller, const v1::RequestExtensionRequest& request, Callback<Expected<v1::RequestExtensionResponse>> reply);
+  void DecideExtension(const Caller& caller, const v1::DecideExtensionRequest& request, Callback<Expected<v1::DecideExtensionResponse>> reply);
+  void RequestHold(const Caller& caller, const v1::RequestHoldRequest& request, Callback<Expected<v1::RequestHoldResponse>> reply);
+  void DecideHold(const Caller& caller, const v1::DecideHoldRequest& request, Callback<Expected<v1::DecideHoldResponse>> reply);
+  void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
 
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
+  // A type that an assessment names, which may be empty.
+  void CheckType(const std::string& type, std::vector<FieldViolation>* violations) const;
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   // The events of a need with their personal parts; what was forgotten stays closed.
   Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;

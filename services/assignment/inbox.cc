@@ -19,6 +19,21 @@ void HideReporter(v1::Submitted* submitted) {
   if (report->reporter().anonymous()) report->clear_reporter();
 }
 
+// The report as it stands after a correction.
+void Correct(const v1::Amended& amended, v1::Report* report) {
+  const v1::Report& changed = amended.report();
+  for (const std::string& field : amended.fields()) {
+    if (field == "categories") *report->mutable_categories() = changed.categories();
+    if (field == "dangers") *report->mutable_dangers() = changed.dangers();
+    if (field == "location") *report->mutable_location() = changed.location();
+    if (field == "reported_urgency") report->set_reported_urgency(changed.reported_urgency());
+    if (field == "restricted") report->set_restricted(changed.restricted());
+    if (field == "subject") *report->mutable_subject() = changed.subject();
+    if (field == "summary") report->set_summary(changed.summary());
+    if (field == "type") report->set_type(changed.type());
+  }
+}
+
 }  // namespace
 
 Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state) const {
@@ -52,7 +67,9 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
       auto history = OpenedHistory(state);
       if (!history) return reply(std::unexpected(history.error()));
       for (Event& event : *history) {
-        if (event.has_submitted()) *response.mutable_need()->mutable_report() = event.submitted().report();
+        auto* report = response.mutable_need()->mutable_report();
+        if (event.has_submitted()) *report = event.submitted().report();
+        if (event.has_amended()) Correct(event.amended(), report);
         *response.add_history() = std::move(event);
       }
     }

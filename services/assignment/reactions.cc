@@ -1,4 +1,4 @@
-// What assignment does by itself: makes offers, and acts on passed deadlines.
+// What assignment does by itself: makes offers, and acts on passed deadlines: offers expire, pauses end, the rest escalates.
 #include "assignment/assignment.h"
 #include "commands/run.h"
 #include "domain/escalation.h"
@@ -83,7 +83,8 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
   if (!found || !*found) return done(true);
   const auto& state = *found;
   auto snapshot = world_.snapshots.Active();
-  std::string kind = OnDue(*state) == Due::kExpireOffer ? "expire" : "escalate";
+  const Due call = OnDue(*state);
+  std::string kind = call == Due::kExpireOffer ? "expire" : call == Due::kResume ? "resume" : "escalate";
   React(
       world_, snapshot, subject, state->head_event_id(), kind, "assignment",
       [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
@@ -94,6 +95,12 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
           event.set_type(v1::EVENT_TYPE_OFFER_EXPIRED);
           event.mutable_offer_expired()->set_offer(next->object());
           *event.add_clocks() = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, head, now_us);
+          return event;
+        }
+        if (OnDue(head) == Due::kResume) {
+          event.set_type(v1::EVENT_TYPE_RESUMED);
+          event.mutable_resumed()->set_kind(next->start().kind());
+          event.mutable_resumed()->set_pause(next->start().kind() == v1::CLOCK_KIND_HOLD ? head.hold().event_id() : head.information_event_id());
           return event;
         }
         event.set_type(v1::EVENT_TYPE_ESCALATED);

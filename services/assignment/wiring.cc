@@ -25,6 +25,14 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "RequestClosing", service, &Assignment::RequestClosing);
   router.Bind(prefix + "VerifyClosing", service, &Assignment::VerifyClosing);
   router.Bind(prefix + "EscalateNeed", service, &Assignment::EscalateNeed);
+  router.Bind(prefix + "RequestInformation", service, &Assignment::RequestInformation);
+  router.Bind(prefix + "ReviseAssessment", service, &Assignment::ReviseAssessment);
+  router.Bind(prefix + "RevisePlan", service, &Assignment::RevisePlan);
+  router.Bind(prefix + "RequestExtension", service, &Assignment::RequestExtension);
+  router.Bind(prefix + "DecideExtension", service, &Assignment::DecideExtension);
+  router.Bind(prefix + "RequestHold", service, &Assignment::RequestHold);
+  router.Bind(prefix + "DecideHold", service, &Assignment::DecideHold);
+  router.Bind(prefix + "ResumeNeed", service, &Assignment::ResumeNeed);
 }
 
 }  // namespace gridloop

@@ -53,6 +53,93 @@ Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::E
   return Fail(Code::kNotFound, "CLOCK_NOT_STARTED", "This event started no such clock; the timeline names those that it did.", "该事件未启动此时限。");
 }
 
+Expected<Audit::ClockHistory> Audit::FollowClock(const NeedState& state, const FoundClock& found, const WorkCalendar& calendar) const {
+  const auto& clock = found.clock;
+  const auto& start = clock.start();
+  ClockHistory history;
+  DueTime due = calendar.Due(clock.started_us(), start.limit());
+  // Whoever put its end off, or asked for it, said when it is due: there is nothing to count.
+  if (!start.has_limit()) due = {.due_us = start.due_us(), .counted = {}};
+  history.counted = std::move(due.counted);
+  history.due_us = due.due_us;
+  int64_t paused_us = 0;
+  for (const auto& applied : state.applied()) {
+    if (applied.version() <= found.starter.version() || (history.due_us == start.due_us() && clock.paused_us() == 0)) continue;
+    auto event = ReadEvent(world_, applied.offset());
+    if (!event) return std::unexpected(event.error());
+    for (const auto& change : event->clock_changes()) {
+      if (change.kind() != start.kind() || change.object() != clock.object() || change.chased() != start.chased()) continue;
+      auto& made = history.changes.emplace_back();
+      made.at_us = event->logged_at_us();
+      if (change.due_us() == 0) {
+        paused_us = event->logged_at_us();
+        continue;
+      }
+      made.due_us = change.due_us();
+      if (paused_us == 0) {
+        history.due_us = change.due_us();  // to where the event says
+        made.moved = true;
+        continue;
+      }
+      auto then = CalendarOf(*event);
+      if (!then) return std::unexpected(then.error());
+      history.due_us = then->DueAfterPause(history.due_us, start.limit().unit(), paused_us, event->logged_at_us()).due_us;
+      paused_us = 0;
+    }
+  }
+  return history;
+}
+
+Expected<WorkCalendar> Audit::CalendarOf(const Event& event) const {
+  if (event.calendar_hash().empty()) return WorkCalendar();
+  store::v1::ActiveHashes hashes;
+  hashes.set_directory_hash(event.directory_hash());
+  hashes.set_policy_hash(event.policy_hash());
+  hashes.set_calendar_hash(event.calendar_hash());
+  auto snapshot = world_.snapshots.Load(hashes);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  return (*snapshot)->calendar();
+}
+
+std::string Audit::Explain(const store::v1::RunningClock& clock, const ClockHistory& history, const WorkCalendar& calendar, int64_t now_us) {
+  const auto& start = clock.start();
+  std::string text = std::string(start.kind() == v1::CLOCK_KIND_CHASE ? "Chasing " : "Time for ") + WordsOf(ChasedKind(clock)).english + ": started " +
+                     LocalText(calendar, clock.started_us());
+  if (start.has_limit()) {
+    text +=
+        ", " + std::to_string(start.limit().amount()) + " " + WordsOf(start.limit().unit(), start.limit().amount() == 1).english + " by rule " + start.rule();
+    if (history.counted.size() > 1) text += ", counted in " + std::to_string(history.counted.size()) + " stretches";
+  } else {
+    text += ", until what was asked for and approved";
+  }
+  for (const auto& change : history.changes) {
+    text += (change.due_us == 0 ? ", stood still from " : change.moved ? ", moved on " : ", went on at ") + LocalText(calendar, change.at_us);
+    if (change.due_us != 0) text += " to be due " + LocalText(calendar, change.due_us);
+  }
+  if (clock.paused_us() != 0) return text + ". It stands still.";
+  text += std::string(", ") + (start.due_us() <= now_us ? "ended " : "ends ") + LocalText(calendar, start.due_us()) + ".";
+  return text + (start.provisional() ? " Provisional: the holidays of that year are not known yet." : "");
+}
+
+std::string Audit::ExplainZh(const store::v1::RunningClock& clock, const ClockHistory& history, const WorkCalendar& calendar, int64_t now_us) {
+  const auto& start = clock.start();
+  std::string text = std::string(WordsOf(ChasedKind(clock)).chinese) + (start.kind() == v1::CLOCK_KIND_CHASE ? "督办" : "") + "时限：" +
+                     LocalText(calendar, clock.started_us()) + " 起算，";
+  if (start.has_limit()) {
+    text += "按规则 " + start.rule() + " 给 " + std::to_string(start.limit().amount()) + " " + WordsOf(start.limit().unit(), false).chinese;
+    if (history.counted.size() > 1) text += "，分 " + std::to_string(history.counted.size()) + " 段计时";
+  } else {
+    text += "至经批准的期限";
+  }
+  for (const auto& change : history.changes) {
+    text += "，" + LocalText(calendar, change.at_us) + (change.due_us == 0 ? " 暂停" : change.moved ? " 调整" : " 恢复");
+    if (change.due_us != 0) text += "，改为 " + LocalText(calendar, change.due_us);
+  }
+  if (clock.paused_us() != 0) return text + "。目前暂停计时。";
+  text += "，" + LocalText(calendar, start.due_us()) + (start.due_us() <= now_us ? " 已到期。" : " 到期。");
+  return text + (start.provisional() ? "（暂定：该年节假日安排尚未公布）" : "");
+}
+
 void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply) {
   std::vector<FieldViolation> violations;
   if (!request.event().empty()) CheckObjectId("event", request.event(), &violations);
@@ -72,40 +159,21 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   if (!cut) response.set_started_by(starter.type());
   response.set_calendar_hash(Hex(clock.calendar_hash()));
   response.set_policy_hash(Hex(clock.policy_hash()));
-  store::v1::ActiveHashes hashes;
-  hashes.set_directory_hash(starter.directory_hash());
-  hashes.set_policy_hash(clock.policy_hash());
-  hashes.set_calendar_hash(clock.calendar_hash());
-  WorkCalendar calendar;
-  if (!hashes.calendar_hash().empty()) {
-    auto snapshot = world_.snapshots.Load(hashes);
-    if (!snapshot) return reply(std::unexpected(snapshot.error()));
-    calendar = (*snapshot)->calendar();
-  }
+  auto counted_by = CalendarOf(starter);
+  if (!counted_by) return reply(std::unexpected(counted_by.error()));
+  const WorkCalendar& calendar = *counted_by;
+  auto history = FollowClock(**state, *found, calendar);
+  if (!history) return reply(std::unexpected(history.error()));
   const auto& start = clock.start();
-  DueTime due = calendar.Due(clock.started_us(), start.limit());
-  for (const auto& span : due.counted) {
+  for (const auto& span : history->counted) {
     auto& counted = *response.add_counted();
     *counted.mutable_start_time() = ToTimestamp(span.start_us);
     *counted.mutable_end_time() = ToTimestamp(span.end_us);
   }
-  response.set_reproduced(due.due_us == start.due_us());
+  response.set_reproduced(history->due_us == start.due_us());
   if (cut) return reply(std::move(response));
-  auto kind = WordsOf(start.kind() == v1::CLOCK_KIND_CHASE ? start.chased() : start.kind());
-  auto unit = WordsOf(start.limit().unit(), start.limit().amount() == 1);
-  std::string amount = std::to_string(start.limit().amount());
-  std::string from = LocalText(calendar, clock.started_us());
-  std::string until = LocalText(calendar, start.due_us());
-  bool chase = start.kind() == v1::CLOCK_KIND_CHASE;
-  bool passed = start.due_us() <= world_.clock.WallUs();
-  std::string stretches = std::to_string(response.counted_size());
-  bool parts = response.counted_size() > 1;
-  response.set_explanation(std::string(chase ? "Chasing " : "Time for ") + kind.english + ": started " + from + ", " + amount + " " + unit.english +
-                           " by rule " + start.rule() + (parts ? ", counted in " + stretches + " stretches" : "") + ", " + (passed ? "ended " : "ends ") +
-                           until + "." + (start.provisional() ? " Provisional: the holidays of that year are not known yet." : ""));
-  response.set_explanation_zh(std::string(kind.chinese) + (chase ? "督办" : "") + "时限：" + from + " 起算，按规则 " + start.rule() + " 给 " + amount + " " +
-                              unit.chinese + (parts ? "，分 " + stretches + " 段计时" : "") + "，" + until + (passed ? " 已到期。" : " 到期。") +
-                              (start.provisional() ? "（暂定：该年节假日安排尚未公布）" : ""));
+  response.set_explanation(Explain(clock, *history, calendar, world_.clock.WallUs()));
+  response.set_explanation_zh(ExplainZh(clock, *history, calendar, world_.clock.WallUs()));
   reply(std::move(response));
 }
 

@@ -32,6 +32,22 @@ class Audit {
   // A running clock, or any that the named event started.
   Expected<FoundClock> FindClock(const NeedState& state, const v1::ExplainDeadlineRequest& request) const;
 
+  // What has become of a clock since it started: when it stood still, went on (with its due time then) or was moved.
+  struct ClockHistory {
+    struct Change {
+      int64_t at_us = 0;
+      int64_t due_us = 0;  // 0: it stood still from here on
+      bool moved = false;  // by a decision, not by going on
+    };
+    std::vector<CountedSpan> counted;  // of the limit as it started
+    std::vector<Change> changes;
+    int64_t due_us = 0;  // computed again
+  };
+  Expected<ClockHistory> FollowClock(const NeedState& state, const FoundClock& found, const WorkCalendar& calendar) const;
+  static std::string Explain(const store::v1::RunningClock& clock, const ClockHistory& history, const WorkCalendar& calendar, int64_t now_us);
+  static std::string ExplainZh(const store::v1::RunningClock& clock, const ClockHistory& history, const WorkCalendar& calendar, int64_t now_us);
+  Expected<WorkCalendar> CalendarOf(const Event& event) const;  // that the event was computed by
+
   struct Replay;
   struct TimelinePage;
   Expected<std::shared_ptr<const NeedState>> FindState(const Caller& caller, const std::string& name, const std::string& at_least,

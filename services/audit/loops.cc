@@ -53,7 +53,7 @@ class Examiner {
     const auto* next = NextClock(state);
     if (next == nullptr) return std::nullopt;
     std::vector<v1::ClockKind> chased = PassedKinds(state);
-    const bool chases = std::ranges::any_of(state.clocks(), [](const auto& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE; });
+    const bool chases = std::ranges::any_of(state.clocks(), IsChasing);
     const bool late = !chased.empty() || next->start().due_us() <= now_us_;
     const bool due = next->start().due_us() < due_before_us_;
     const std::string orphaned = Orphaned(state);
@@ -94,11 +94,14 @@ class Examiner {
  private:
   std::string Local(int64_t at_us) const { return LocalText(snapshot_ ? snapshot_->calendar() : no_calendar_, at_us); }
 
+  // What stands still while a need is on hold is not late.
+  static bool IsChasing(const store::v1::RunningClock& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.paused_us() == 0; }
+
   // A clock that fires is replaced by its chase at once. A person may have what still has time chased too.
   static std::vector<v1::ClockKind> PassedKinds(const NeedState& state) {
     std::vector<v1::ClockKind> kinds;
     for (const auto& clock : state.clocks()) {
-      if (clock.start().kind() != v1::CLOCK_KIND_CHASE || std::ranges::find(kinds, clock.start().chased()) != kinds.end()) continue;
+      if (!IsChasing(clock) || std::ranges::find(kinds, clock.start().chased()) != kinds.end()) continue;
       bool runs = std::ranges::any_of(state.clocks(), [&](const auto& each) { return each.start().kind() == clock.start().chased(); });
       if (!runs) kinds.push_back(clock.start().chased());
     }

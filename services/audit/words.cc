@@ -48,6 +48,14 @@ Words WordsOf(v1::ClockKind kind) {
       return {"the next service", "下一次服务"};
     case v1::CLOCK_KIND_VERIFICATION:
       return {"verifying the closing", "结案审核"};
+    case v1::CLOCK_KIND_INFORMATION:
+      return {"the reporter's answer", "补正答复"};
+    case v1::CLOCK_KIND_HOLD:
+      return {"the end of the hold", "挂起"};
+    case v1::CLOCK_KIND_EXTENSION:
+      return {"deciding the extension", "延期审批"};
+    case v1::CLOCK_KIND_HOLD_REQUEST:
+      return {"deciding the hold", "挂起审批"};
     case v1::CLOCK_KIND_CHASE:
       return {"chasing", "督办"};
     default:

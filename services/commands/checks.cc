@@ -9,6 +9,10 @@ namespace {
 
 constexpr int64_t kLastSecond = 253'402'300'799;  // 9999-12-31T23:59:59Z
 constexpr int32_t kMostNanos = 999'999'999;
+// A need's state holds an entry for each event and is copied for each decision. The work of years is some hundred events;
+// past this bound of what people sent, what may be recorded again and again is refused, and what ends the need or moves it on is
+// not. What the software does by itself is not counted: it goes on for as long as nobody acts.
+constexpr std::ptrdiff_t kMostEvents = 1000;
 
 // Code points of valid UTF-8 (RFC 3629), or nothing.
 std::optional<int> CountCharacters(std::string_view text) {
@@ -77,6 +81,14 @@ std::optional<int64_t> CheckTime(std::string_view field, const google::protobuf:
 
 int64_t FromTimestamp(const google::protobuf::Timestamp& time) {
   return std::clamp<int64_t>(time.seconds(), 0, kLastSecond) * 1'000'000 + std::clamp(time.nanos(), 0, kMostNanos) / 1000;
+}
+
+Expected<void> TakesMore(const NeedState& head) {
+  const auto by_people = std::ranges::count_if(head.applied(), [](const auto& applied) { return !applied.body_mac().empty(); });
+  if (by_people < kMostEvents) return {};
+  return Fail(Code::kResourceExhausted, "TOO_MANY_EVENTS",
+              "This need has 1,000 events by people and takes no more notes, services and the like: close it, and report anew what goes on.",
+              "该需求的记录已达上限，请结案；仍需服务的请重新上报。");
 }
 
 std::optional<Error> Refuse(std::vector<FieldViolation> violations) {

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cctype>
 #include <future>
+#include <tuple>
 #include <utility>
 
 #include "domain/authorise.h"
+#include "domain/clock_changes.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
@@ -64,6 +66,11 @@ Expected<Event> NotFoundAgain(const NeedState&, int64_t) {
   return Fail(Code::kUnavailable, "VIEW_AHEAD", "What this request did before is not in the log that answers now; send it again.", "系统繁忙，请稍后重试。");
 }
 
+// Whatever ends a pause lets go on what stood still: said here, so that no command forgets it.
+void LetGoOn(const Snapshot* snapshot, const NeedState& head, int64_t now_us, Event* event) {
+  AddResumptions(head, snapshot == nullptr ? nullptr : &snapshot->calendar(), now_us, event);
+}
+
 Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) {
   const Caller& caller = running.caller;
   if (auto allowed = Authorise(caller.access, caller.actor, caller.client, head); !allowed) {
@@ -92,6 +99,7 @@ Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) 
       return std::unexpected(good.error());
     }
   }
+  LetGoOn(running.snapshot.get(), head, now_us, &event);
   if (event.has_offer_accepted()) running.late = event.offer_accepted().late();
   return event;
 }
@@ -320,6 +328,7 @@ void React(World& world, std::shared_ptr<const Snapshot> snapshot, const std::st
     event->set_subject(subject);
     event->set_event_id(event_id);
     FillEnvelope(caller, snapshot.get(), now_us, &*event);
+    LetGoOn(snapshot.get(), head, now_us, &*event);
     return event;
   };
   world.ledger.Decide(subject, event_id, std::string(), std::nullopt, std::move(decide), 0,
@@ -352,6 +361,7 @@ v1::Deadline ToDeadline(const store::v1::RunningClock& clock) {
   deadline.set_rule(clock.start().rule());
   if (clock.start().has_limit()) *deadline.mutable_limit() = clock.start().limit();
   deadline.set_provisional(clock.start().provisional());
+  if (clock.paused_us() != 0) *deadline.mutable_pause_time() = ToTimestamp(clock.paused_us());
   return deadline;
 }
 
@@ -361,6 +371,7 @@ v1::Deadline CutDeadline(const store::v1::RunningClock& clock) {
   *deadline.mutable_start_time() = whole.start_time();
   *deadline.mutable_due_time() = whole.due_time();
   deadline.set_provisional(whole.provisional());
+  if (whole.has_pause_time()) *deadline.mutable_pause_time() = whole.pause_time();
   return deadline;
 }
 
@@ -373,7 +384,7 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_restricted(state.restricted());
   std::vector<const store::v1::RunningClock*> clocks;
   for (const auto& clock : state.clocks()) clocks.push_back(&clock);
-  std::ranges::stable_sort(clocks, {}, [](const auto* clock) { return std::pair(clock->start().due_us(), clock->start().kind()); });
+  std::ranges::stable_sort(clocks, {}, [](const auto* clock) { return std::tuple(clock->paused_us() != 0, clock->start().due_us(), clock->start().kind()); });
   const bool cut = MustCut(actor, state);  // number and clock only: kind and rule would tell stage, urgency and grade
   for (const auto* clock : clocks) *need.add_deadlines() = cut ? CutDeadline(*clock) : ToDeadline(*clock);
   if (cut) return need;
@@ -421,6 +432,10 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_grid_code(state.grid_code());
   need.set_community(state.community());
   need.set_conflicts(static_cast<int32_t>(state.conflict_count()));
+  auto id = [](const std::string& event_id) { return event_id.empty() ? std::string() : Base32(event_id); };
+  need.set_information(id(state.information_event_id()));
+  need.set_extension(id(state.extension().event_id()));
+  need.set_hold(id(state.hold().event_id()));
   for (const auto& alert : state.alerts()) {
     need.add_alerted(alert.unit().empty() ? worker_name(alert.worker()) : unit_name(alert.unit()));
   }

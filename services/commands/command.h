@@ -70,6 +70,9 @@ void CheckId(std::string_view field, std::string_view id, std::vector<FieldViola
 std::string CheckObjectId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations);  // 26 characters to 16 bytes
 // Microseconds; nothing if it is not within the years 1970 to 9999.
 std::optional<int64_t> CheckTime(std::string_view field, const google::protobuf::Timestamp& time, std::vector<FieldViolation>* violations);
+// What may be recorded again and again ends when people have sent a need 1,000 events: kResourceExhausted/TOO_MANY_EVENTS. What ends it or moves it
+// on does not.
+Expected<void> TakesMore(const NeedState& head);
 // One INVALID_ARGUMENT/INVALID_FIELDS with all violations, or nothing.
 std::optional<Error> Refuse(std::vector<FieldViolation> violations);
 

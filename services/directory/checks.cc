@@ -818,7 +818,7 @@ class Checker {
       return text;
     };
     for (int k = 0; k < kinds->value_count(); ++k) {
-      if (kinds->value(k)->number() == 0) continue;
+      if (kinds->value(k)->number() == 0 || kinds->value(k)->number() == v1::CLOCK_KIND_HOLD) continue;  // a hold has the end that was asked for
       for (int u = 0; u < urgencies->value_count(); ++u) {
         const int urgency = urgencies->value(u)->number();
         if (urgency == 0) continue;

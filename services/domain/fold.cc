@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
+#include <functional>
 
+#include "domain/clock_changes.h"
+#include "domain/clocks.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -35,11 +37,71 @@ bool PayloadFits(const Event& event) {
          static_cast<int>(event.payload_case()) == static_cast<int>(event.type()) + 30;
 }
 
-const RunningClock* FindClock(const NeedState& state, v1::ClockKind kind, const std::string& object, v1::ClockKind chased) {
-  for (const auto& clock : state.clocks()) {
-    if (clock.start().kind() == kind && clock.object() == object && clock.start().chased() == chased) return &clock;
+// Who asks does not decide.
+Void CheckDecision(const store::v1::OpenRequest& asked, const std::string& request, const v1::Actor& actor) {
+  if (asked.event_id().empty() || request != asked.event_id()) return Void::kObject;
+  return !asked.worker().empty() && asked.worker() == actor.worker() ? Void::kVerifier : Void::kNone;
+}
+
+Void CheckResumed(const NeedState& state, const Event& event) {
+  const auto& payload = event.resumed();
+  const bool of_hold = payload.kind() == v1::CLOCK_KIND_HOLD;
+  if (of_hold != (state.stage() == v1::STAGE_ON_HOLD) || (!of_hold && payload.kind() != v1::CLOCK_KIND_INFORMATION)) return Void::kObject;
+  const std::string& open = of_hold ? state.hold().event_id() : state.information_event_id();
+  if (open.empty() || payload.pause() != open) return Void::kObject;
+  if (event.actor().role() != v1::ROLE_SYSTEM) return of_hold ? Void::kNone : Void::kObject;
+  return event.logged_at_us() >= PauseClock(state)->start().due_us() ? Void::kNone : Void::kClock;
+}
+
+bool IsField(const std::string& name) {
+  static constexpr std::array<std::string_view, 8> kFields = {"categories", "dangers", "location", "reported_urgency",
+                                                              "restricted", "subject", "summary",  "type"};
+  return std::ranges::binary_search(kFields, std::string_view(name));
+}
+
+Void CheckAmended(const NeedState& state, const Event& event) {
+  const auto& payload = event.amended();
+  const auto& fields = payload.fields();
+  const bool sorted = std::ranges::adjacent_find(fields, std::greater_equal()) == fields.end();
+  if (fields.empty() || !sorted || !std::ranges::all_of(fields, IsField)) return Void::kPayload;
+  if (payload.urgency() == v1::URGENCY_UNSPECIFIED) return Void::kPayload;
+  if (payload.reroute() && !Contains(fields, "location")) return Void::kPayload;
+  // What was once said for protection is not unsaid.
+  if ((state.restricted() && !payload.restricted()) || (state.withdrawal_barred() && !payload.withdrawal_barred())) return Void::kBarred;
+  return Void::kNone;
+}
+
+// What is found wrong, too thin or too early.
+Void CheckBranch(const NeedState& state, const Event& event) {
+  switch (event.type()) {
+    case v1::EVENT_TYPE_INFORMATION_REQUESTED:
+      return state.information_event_id().empty() ? Void::kNone : Void::kBarred;
+    case v1::EVENT_TYPE_INFORMATION_PROVIDED:
+      return !state.information_event_id().empty() && event.information_provided().request() == state.information_event_id() ? Void::kNone : Void::kObject;
+    case v1::EVENT_TYPE_RESUMED:
+      return CheckResumed(state, event);
+    case v1::EVENT_TYPE_AMENDED:
+      return CheckAmended(state, event);
+    case v1::EVENT_TYPE_EXTENSION_REQUESTED: {
+      const auto& payload = event.extension_requested();
+      if (state.has_extension()) return Void::kBarred;
+      if (!IsStepClock(payload.kind())) return Void::kPayload;
+      const RunningClock* clock = FindClock(state, payload.kind(), payload.object(), v1::CLOCK_KIND_UNSPECIFIED);
+      return clock != nullptr && payload.due_us() > clock->start().due_us() ? Void::kNone : Void::kClock;
+    }
+    case v1::EVENT_TYPE_EXTENSION_DECIDED:
+      return CheckDecision(state.extension(), event.extension_decided().request(), event.actor());
+    case v1::EVENT_TYPE_HOLD_REQUESTED:
+      if (state.has_hold()) return Void::kBarred;
+      return event.hold_requested().end_us() > event.logged_at_us() ? Void::kNone : Void::kPayload;
+    case v1::EVENT_TYPE_HOLD_DECIDED:
+      if (Void wrong = CheckDecision(state.hold(), event.hold_decided().request(), event.actor()); wrong != Void::kNone) return wrong;
+      return event.hold_decided().approved() && !state.information_event_id().empty() ? Void::kBarred : Void::kNone;  // one pause at a time
+    case v1::EVENT_TYPE_PLAN_REVISED:
+      return state.casework() ? Void::kNone : Void::kBarred;  // what is no casework has no plan
+    default:
+      return Void::kNone;
   }
-  return nullptr;
 }
 
 // Checks of what the payload says against the state; nothing is changed.
@@ -90,102 +152,31 @@ Void CheckObject(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_ESCALATED: {
       const auto& payload = event.escalated();
       if (payload.kind() == v1::CLOCK_KIND_UNSPECIFIED) return Void::kNone;
-      // A passed offer expires; it never escalates.
-      if (payload.kind() == v1::CLOCK_KIND_OFFER) return Void::kClock;
+      // A passed offer expires and a passed pause ends; they never escalate.
+      if (payload.kind() == v1::CLOCK_KIND_OFFER || payload.kind() == v1::CLOCK_KIND_HOLD || payload.kind() == v1::CLOCK_KIND_INFORMATION) return Void::kClock;
       const RunningClock* clock = FindClock(state, payload.kind(), payload.object(), payload.chased());
       return clock != nullptr && event.logged_at_us() >= clock->start().due_us() ? Void::kNone : Void::kClock;
     }
     case v1::EVENT_TYPE_WITHDRAWN:
       return state.withdrawal_barred() || state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
     default:
-      return Void::kNone;
+      return CheckBranch(state, event);
   }
 }
 
-// The software recalls what a new directory has left without its unit: nobody is to decide anything, so it is routed again.
-bool IsReroute(const Event& event) { return event.type() == v1::EVENT_TYPE_RECALLED && event.actor().role() == v1::ROLE_SYSTEM; }
-
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
+  if (IsReroute(event)) return v1::STAGE_SUBMITTED;
   if (cell.next == Cell::Next::kSame) return state.stage();
   if (cell.next == Cell::Next::kBefore) {
+    if (event.type() == v1::EVENT_TYPE_RESUMED) return state.stage_before_hold();
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
   }
-  if (IsReroute(event)) return v1::STAGE_SUBMITTED;
+  if (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && !event.hold_decided().approved()) return state.stage();
   // Who accepts directly is assigned thereby.
   if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && cell.to == v1::STAGE_ACCEPTED && !event.offer_accepted().worker().empty()) return v1::STAGE_ASSIGNED;
   // What does not become casework goes straight to service.
   if (event.type() == v1::EVENT_TYPE_ASSESSED && cell.to == v1::STAGE_ASSESSED && !event.assessed().casework()) return v1::STAGE_PLANNED;
   return cell.to;
-}
-
-bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN; }
-
-// Checks the clocks that the event starts.
-bool StartsRightClocks(const NeedState& state, const Event& event) {
-  bool acceptance = false;
-  bool assessment = false;
-  const v1::ClockStart* offer = nullptr;
-  const v1::ClockStart* chase = nullptr;
-  for (int i = 0; i < event.clocks_size(); ++i) {
-    const auto& start = event.clocks(i);
-    if (start.kind() == v1::CLOCK_KIND_UNSPECIFIED || start.due_us() <= 0) return false;
-    // Kind, event and what is chased name a clock: two of one name could not be told apart.
-    for (int k = 0; k < i; ++k) {
-      if (event.clocks(k).kind() == start.kind() && event.clocks(k).chased() == start.chased()) return false;
-    }
-    acceptance |= start.kind() == v1::CLOCK_KIND_ACCEPTANCE;
-    assessment |= start.kind() == v1::CLOCK_KIND_ASSESSMENT;
-    if (start.kind() == v1::CLOCK_KIND_OFFER) offer = &start;
-    if (start.kind() == v1::CLOCK_KIND_CHASE) chase = &start;
-  }
-  // Promises run from the first dispatch and never restart.
-  bool first_dispatch = event.type() == v1::EVENT_TYPE_DISPATCHED && !state.promised();
-  if (first_dispatch != acceptance || first_dispatch != assessment) return false;
-  if (event.type() == v1::EVENT_TYPE_OFFERED) return offer != nullptr;
-  if (event.type() == v1::EVENT_TYPE_ESCALATED) {
-    if (chase == nullptr) return false;
-    // What a passed clock escalates is chased until that clock's own step is done; a person may chase anything.
-    const auto& passed = event.escalated();
-    if (passed.kind() == v1::CLOCK_KIND_UNSPECIFIED) return true;
-    return chase->chased() == (passed.kind() == v1::CLOCK_KIND_CHASE ? passed.chased() : passed.kind());
-  }
-  return true;
-}
-
-// Indices of the running clocks that the event stops, ascending.
-std::vector<int> StoppedBy(const NeedState& state, const Event& event) {
-  std::vector<int> indices;
-  const auto& kinds = StoppedClocks(event.type());
-  bool fires = event.type() == v1::EVENT_TYPE_ESCALATED && event.escalated().kind() != v1::CLOCK_KIND_UNSPECIFIED;
-  for (int i = 0; i < state.clocks_size(); ++i) {
-    const auto& clock = state.clocks(i);
-    const auto& start = clock.start();
-    v1::ClockKind watched = ChasedKind(clock);
-    bool fired = fires && start.kind() == event.escalated().kind() && clock.object() == event.escalated().object() &&
-                 start.chased() == event.escalated().chased();  // a clock fires once
-    // One chase of a kind: the new one replaces it, however often people escalate.
-    bool replaced = event.type() == v1::EVENT_TYPE_ESCALATED && start.kind() == v1::CLOCK_KIND_CHASE &&
-                    std::ranges::any_of(event.clocks(),
-                                        [&start](const auto& started) { return started.kind() == v1::CLOCK_KIND_CHASE && started.chased() == start.chased(); });
-    if (fired || replaced || std::ranges::find(kinds, watched) != kinds.end()) indices.push_back(i);
-  }
-  return indices;
-}
-
-void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& stopped) {
-  if (IsEnd(state.stage())) {
-    state.clear_clocks();
-    state.clear_escalated_unit();
-    state.clear_escalation_level();
-    return;
-  }
-  for (auto index = stopped.rbegin(); index != stopped.rend(); ++index) state.mutable_clocks()->DeleteSubrange(*index, 1);
-  for (const auto& start : event.clocks()) *state.add_clocks() = RunningClockOf(event, start);
-  // Whoever an escalation told has it until what is chased is done; what is late after that begins one level up again.
-  bool chased = std::ranges::any_of(state.clocks(), [](const RunningClock& clock) { return clock.start().kind() == v1::CLOCK_KIND_CHASE; });
-  if (chased) return;
-  state.clear_escalated_unit();
-  state.clear_escalation_level();
 }
 
 void ClearPlace(NeedState& state) {
@@ -201,6 +192,18 @@ void ClearHeld(NeedState& state) {
   state.clear_held_event_id();
   state.clear_proposed_unit();
   state.clear_proposed_station();
+}
+
+// The centre's again, with nobody at work.
+void TakeBack(NeedState& state) {
+  ClearPlace(state);
+  state.clear_worker();
+  state.clear_co_workers();
+  state.clear_closing_event_id();
+  state.clear_verified_by_center();
+  state.clear_closing_reason();
+  state.clear_closing_offset();
+  state.set_owner(state.center());
 }
 
 void ApplySubmitted(NeedState& state, const Event& event) {
@@ -227,6 +230,72 @@ void ApplySubmitted(NeedState& state, const Event& event) {
   state.set_submitted_us(event.logged_at_us());
   state.set_center(payload.center());
   state.set_owner(payload.center());
+}
+
+void ApplyAmended(NeedState& state, const Event& event) {
+  const auto& payload = event.amended();
+  const auto& report = payload.report();
+  for (const std::string& field : payload.fields()) {
+    if (field == "categories") *state.mutable_categories() = report.categories();
+    if (field == "dangers") *state.mutable_dangers() = report.dangers();
+    if (field == "type") state.set_type(report.type());
+    if (field == "reported_urgency") state.set_reported_urgency(report.reported_urgency());
+    if (field != "location") continue;
+    state.set_grid_code(report.location().grid_code());
+    state.set_institution(report.location().institution());
+    state.set_community(payload.community());
+    state.set_address_only(report.location().grid_code().empty() && report.location().institution().empty());
+  }
+  state.set_urgency(payload.urgency());
+  state.set_restricted(payload.restricted());
+  state.set_withdrawal_barred(payload.withdrawal_barred());
+  if (!payload.alerts().empty()) *state.mutable_alerts() = payload.alerts();
+  if (!payload.reroute()) return;
+  TakeBack(state);
+  ClearHeld(state);
+  state.clear_excluded_units();  // they were asked about another place
+}
+
+template <class Payload>
+void KeepRequest(store::v1::OpenRequest* request, const Event& event, const Payload& payload) {
+  request->set_event_id(event.event_id());
+  request->set_worker(event.actor().worker());
+  request->set_decided_by_center(payload.decided_by_center());
+}
+
+// What was found wrong, too thin or too early; clocks.cc forgets a request with its clock.
+void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_t offset) {
+  switch (event.type()) {
+    case v1::EVENT_TYPE_INFORMATION_REQUESTED:
+      state.set_information_event_id(event.event_id());
+      state.set_information_offset(offset);
+      state.set_information_requests(state.information_requests() + 1);
+      break;
+    case v1::EVENT_TYPE_AMENDED:
+      ApplyAmended(state, event);
+      break;
+    case v1::EVENT_TYPE_EXTENSION_REQUESTED:
+      KeepRequest(state.mutable_extension(), event, event.extension_requested());
+      state.mutable_extension()->set_kind(event.extension_requested().kind());
+      state.mutable_extension()->set_object(event.extension_requested().object());
+      state.mutable_extension()->set_due_us(event.extension_requested().due_us());
+      break;
+    case v1::EVENT_TYPE_HOLD_REQUESTED:
+      KeepRequest(state.mutable_hold(), event, event.hold_requested());
+      state.mutable_hold()->set_due_us(event.hold_requested().end_us());
+      break;
+    case v1::EVENT_TYPE_HOLD_DECIDED:
+      if (event.hold_decided().approved()) state.set_stage_before_hold(before);
+      break;
+    case v1::EVENT_TYPE_RESUMED:
+      if (event.resumed().kind() == v1::CLOCK_KIND_HOLD) state.clear_hold();
+      break;
+    case v1::EVENT_TYPE_ASSESSMENT_REVISED:
+      if (!event.assessment_revised().type().empty()) state.set_type(event.assessment_revised().type());
+      break;
+    default:
+      break;
+  }
 }
 
 void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offset) {
@@ -333,22 +402,16 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       state.set_urgings(state.urgings() + 1);
       break;
     case v1::EVENT_TYPE_RECALLED:
-      ClearPlace(state);
-      state.clear_worker();
-      state.clear_co_workers();
-      state.clear_closing_event_id();
-      state.clear_verified_by_center();
-      state.clear_closing_reason();
-      state.clear_closing_offset();
-      state.set_owner(state.center());
+      TakeBack(state);
       if (IsReroute(event)) break;
       state.set_held_reason(v1::HELD_REASON_RECALLED);
       state.set_held_event_id(event.event_id());
       break;
     default:
+      ApplyBranch(state, event, before, offset);
       break;
   }
-  if (IsEnd(state.stage())) {
+  if (Ended(state)) {
     state.clear_owner();
     state.clear_offer();
     state.clear_alerts();
@@ -402,29 +465,16 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
-  if (IsEnd(*stage_after)) return Void::kNone;
+  if (*stage_after == v1::STAGE_CLOSED || *stage_after == v1::STAGE_WITHDRAWN) return Void::kNone;
   if (!StartsRightClocks(state, event)) return Void::kPayload;
   // A returned closing goes back to a stage whose clock has stopped: a chase that still runs does not stand in for it.
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && event.clocks().empty()) return Void::kInvariant;
   *stopped = StoppedBy(state, event);
+  if (Void wrong = CheckClockChanges(state, event, *stopped); wrong != Void::kNone) return wrong;
   return state.clocks_size() + event.clocks_size() > static_cast<int>(stopped->size()) ? Void::kNone : Void::kInvariant;
 }
 
 }  // namespace
-
-RunningClock RunningClockOf(const Event& event, const v1::ClockStart& start) {
-  RunningClock clock;
-  *clock.mutable_start() = start;
-  clock.set_object(event.event_id());
-  clock.set_started_us(start.start_us() != 0 ? start.start_us() : event.logged_at_us());
-  clock.set_policy_hash(event.policy_hash());
-  clock.set_calendar_hash(event.calendar_hash());
-  return clock;
-}
-
-v1::ClockKind ChasedKind(const store::v1::RunningClock& clock) {
-  return clock.start().kind() == v1::CLOCK_KIND_CHASE ? clock.start().chased() : clock.start().kind();
-}
 
 std::string_view VoidName(Void reason) {
   static constexpr std::array<std::string_view, 11> kNames = {"",      "version",  "chain",  "conflict",  "life_cycle", "object",
@@ -474,21 +524,6 @@ Want Wants(const NeedState& state) {
   if (state.stage() == v1::STAGE_SUBMITTED) return Want::kRoute;
   if (state.stage() == v1::STAGE_DISPATCHED) return Want::kOffer;
   return Want::kNone;
-}
-
-const RunningClock* NextClock(const NeedState& state) {
-  const RunningClock* next = nullptr;
-  for (const auto& clock : state.clocks()) {
-    auto key = [](const RunningClock& each) { return std::tuple(each.start().due_us(), each.start().kind(), each.object()); };
-    if (next == nullptr || key(clock) < key(*next)) next = &clock;
-  }
-  return next;
-}
-
-Due OnDue(const NeedState& state) {
-  const RunningClock* next = NextClock(state);
-  if (next == nullptr) return Due::kNone;
-  return next->start().kind() == v1::CLOCK_KIND_OFFER ? Due::kExpireOffer : Due::kEscalate;
 }
 
 }  // namespace gridloop

@@ -28,9 +28,9 @@ enum class Void {
   kConflict,   // a second body under the same need id; kept in the state's list
   kLifeCycle,  // the table does not allow it in this stage
   kObject,     // names an offer, closing or held decision that is not the open one
-  kClock,      // names a clock that does not run, or is logged before its due time
-  kVerifier,   // the verifier is an executor, co-worker or of an executing organisation
-  kBarred,     // withdrawal is barred, a binding offer is declined, or a crisis is answered at once
+  kClock,      // names a clock that does not run or stands still, or is logged before its due time
+  kVerifier,   // the verifier is an executor, co-worker or of an executing organisation; who asked decides on it
+  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, or one request is open already
   kInvariant,  // would leave an open need without an owner or a running clock
   kPayload,    // payload and type disagree, or a required field is missing
 };
@@ -53,17 +53,20 @@ bool HasExecuted(const NeedState& state, const v1::Actor& actor);
 enum class Want { kNone, kRoute, kOffer };
 Want Wants(const NeedState& state);
 
-// The next deadline: earliest running clock, ties by kind, then object. Null when the need has ended.
+// The next deadline: earliest running clock, ties by kind, then object; none that stands still. Null when the need has ended.
 const store::v1::RunningClock* NextClock(const NeedState& state);
 
 // A clock as it runs from the event that starts it.
 store::v1::RunningClock RunningClockOf(const Event& event, const v1::ClockStart& start);
 
+// The kinds of clocks that an event stops, by its type and, for a changed place, by what it says.
+const std::vector<v1::ClockKind>& StoppedKinds(const Event& event);
+
 // What a clock is about: its kind, or for a chase the kind that it chases. An escalation chases this, never a chase.
 v1::ClockKind ChasedKind(const store::v1::RunningClock& clock);
 
-// What a passed deadline calls for: an offer expires, everything else escalates.
-enum class Due { kNone, kExpireOffer, kEscalate };
+// What a passed deadline calls for: an offer expires, a pause ends, everything else escalates.
+enum class Due { kNone, kExpireOffer, kResume, kEscalate };
 Due OnDue(const NeedState& state);
 
 // One index row: a key and nothing else. Keys are bytes, ordered by memcmp, and hold no personal data.

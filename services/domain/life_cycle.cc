@@ -10,8 +10,12 @@ using namespace v1;  // the rows below read as words
 constexpr std::initializer_list<Stage> kBeforeAcceptance = {STAGE_SUBMITTED, STAGE_HELD, STAGE_DISPATCHED, STAGE_OFFERED};
 constexpr std::initializer_list<Stage> kWorking = {STAGE_ACCEPTED, STAGE_ASSIGNED,   STAGE_ASSESSED, STAGE_GRADED,
                                                    STAGE_PLANNED,  STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
-constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,   STAGE_DISPATCHED, STAGE_OFFERED,    STAGE_ACCEPTED,  STAGE_ASSIGNED,
-                                                STAGE_ASSESSED,  STAGE_GRADED, STAGE_PLANNED,    STAGE_IN_SERVICE, STAGE_FOLLOW_UP, STAGE_EVALUATED};
+constexpr std::initializer_list<Stage> kHeldOrWorking = {STAGE_HELD,   STAGE_ACCEPTED, STAGE_ASSIGNED,   STAGE_ASSESSED,
+                                                         STAGE_GRADED, STAGE_PLANNED,  STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
+constexpr std::initializer_list<Stage> kAssessed = {STAGE_ASSESSED, STAGE_GRADED, STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
+constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,      STAGE_DISPATCHED, STAGE_OFFERED, STAGE_ACCEPTED,
+                                                STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED, STAGE_IN_SERVICE,
+                                                STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD};
 
 LifeCycle MakeStandard() {
   LifeCycle table;
@@ -47,6 +51,19 @@ LifeCycle MakeStandard() {
   same(kOpen, EVENT_TYPE_NOTE_ADDED);
   same(kOpen, EVENT_TYPE_ESCALATED);
   same(kOpen, EVENT_TYPE_URGED);
+  same(kOpen, EVENT_TYPE_AMENDED);  // fold goes back to SUBMITTED when the place is another one
+  // What was found wrong, too thin or too early.
+  same(kHeldOrWorking, EVENT_TYPE_INFORMATION_REQUESTED);
+  same(kHeldOrWorking, EVENT_TYPE_INFORMATION_PROVIDED);
+  same(kHeldOrWorking, EVENT_TYPE_RESUMED);
+  same(kAssessed, EVENT_TYPE_ASSESSMENT_REVISED);
+  same({STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP}, EVENT_TYPE_PLAN_REVISED);
+  // Time.
+  same(kWorking, EVENT_TYPE_EXTENSION_REQUESTED);
+  same(kWorking, EVENT_TYPE_EXTENSION_DECIDED);
+  same(kWorking, EVENT_TYPE_HOLD_REQUESTED);
+  to(kWorking, EVENT_TYPE_HOLD_DECIDED, STAGE_ON_HOLD);  // fold stays when it was refused
+  table.At(STAGE_ON_HOLD, EVENT_TYPE_RESUMED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
   return table;
 }
 
@@ -59,7 +76,7 @@ const LifeCycle& LifeCycle::Standard() {
 
 const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> none;
-  static const std::vector<ClockKind> centre = {CLOCK_KIND_CENTER};
+  static const std::vector<ClockKind> centre = {CLOCK_KIND_CENTER, CLOCK_KIND_INFORMATION};
   static const std::vector<ClockKind> routing = {CLOCK_KIND_ROUTING};
   static const std::vector<ClockKind> offered = {CLOCK_KIND_ROUTING, CLOCK_KIND_CENTER};
   static const std::vector<ClockKind> accepted = {CLOCK_KIND_OFFER, CLOCK_KIND_ACCEPTANCE};
@@ -69,14 +86,21 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> graded = {CLOCK_KIND_GRADING};
   static const std::vector<ClockKind> planned = {CLOCK_KIND_PLANNING};
   static const std::vector<ClockKind> served = {CLOCK_KIND_SERVICE};
-  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE};
+  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,  CLOCK_KIND_GRADING,   CLOCK_KIND_PLANNING,
+                                                   CLOCK_KIND_SERVICE,    CLOCK_KIND_INFORMATION, CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
   static const std::vector<ClockKind> verified = {CLOCK_KIND_VERIFICATION};
   // A recall stops the work, never the promises that run since the first dispatch.
-  static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING, CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,  CLOCK_KIND_ASSIGNMENT,
-                                                  CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE, CLOCK_KIND_VERIFICATION};
-  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,  CLOCK_KIND_ACCEPTANCE,
-                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,
-                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE};
+  static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING,     CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,    CLOCK_KIND_ASSIGNMENT,
+                                                  CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,   CLOCK_KIND_VERIFICATION,
+                                                  CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
+  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,      CLOCK_KIND_ACCEPTANCE,
+                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING,
+                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE,       CLOCK_KIND_INFORMATION,
+                                             CLOCK_KIND_HOLD,       CLOCK_KIND_EXTENSION,    CLOCK_KIND_HOLD_REQUEST};
+  static const std::vector<ClockKind> answered = {CLOCK_KIND_INFORMATION};
+  static const std::vector<ClockKind> resumed = {CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD};
+  static const std::vector<ClockKind> extended = {CLOCK_KIND_EXTENSION};
+  static const std::vector<ClockKind> put_on_hold = {CLOCK_KIND_HOLD_REQUEST};
   switch (type) {
     case EVENT_TYPE_DISPATCHED:
       return centre;
@@ -106,6 +130,14 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
       return verified;
     case EVENT_TYPE_RECALLED:
       return recalled;
+    case EVENT_TYPE_INFORMATION_PROVIDED:
+      return answered;
+    case EVENT_TYPE_RESUMED:
+      return resumed;
+    case EVENT_TYPE_EXTENSION_DECIDED:
+      return extended;
+    case EVENT_TYPE_HOLD_DECIDED:
+      return put_on_hold;
     case EVENT_TYPE_ANSWERED:
     case EVENT_TYPE_WITHDRAWN:
       return all;

@@ -49,7 +49,9 @@ std::vector<std::string> BoxesOf(const NeedState& state) {
   for (const std::string* unit : {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit()}) {
     if (!unit->empty()) boxes.push_back(UnitBox(*unit));
   }
-  if (state.verified_by_center()) boxes.push_back(UnitBox(state.center()));
+  const bool centre_decides =
+      state.verified_by_center() || state.extension().decided_by_center() || (state.hold().decided_by_center() && state.stage() != v1::STAGE_ON_HOLD);
+  if (centre_decides) boxes.push_back(UnitBox(state.center()));
   if (!state.worker().empty()) boxes.push_back(WorkerBox(state.worker()));
   for (const auto& worker : state.co_workers()) boxes.push_back(WorkerBox(worker));
   if (!state.offer().worker().empty()) boxes.push_back(WorkerBox(state.offer().worker()));

@@ -7,6 +7,7 @@
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
 #include "domain/rpc_status.h"
+#include "intake/judge.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
 
@@ -16,6 +17,7 @@ namespace {
 // More than anybody urges by hand; an app that does it in a loop must not let the need's state grow without end.
 constexpr uint32_t kMostUrgings = 200;
 constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
+constexpr char kAnswerStep[] = "请补充所问的情况，以便继续办理。";
 constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
 
 v1::ReporterStage Word(const NeedState& state) {
@@ -104,38 +106,23 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   report = request.report();
   if (report.type().empty()) report.set_type("other");
   submitted.set_reporter_ref(world_.secret.ReporterRef(caller.client, report.reporter().reference()));
-  auto urgency = std::max(report.reported_urgency(), v1::URGENCY_ROUTINE);
-  bool restricted = report.restricted();
+  const Judged judged = JudgeReport(report, snapshot.get(), now_us);
   const bool minor = IsAboutMinor(report, now_us);
-  bool barred = false;
   std::string date;
   submitted.set_center("center");
   if (snapshot) {
-    for (const auto& id : report.dangers()) {
-      const v1::Danger* danger = snapshot->DangerAt(id, now_us);
-      urgency = std::max(urgency, danger->urgency());
-      restricted |= danger->restricted();
-    }
-    for (const auto& id : report.categories()) {
-      const v1::Category* category = snapshot->CategoryAt(id, now_us);
-      restricted |= category->restricted();
-      barred |= category->withdrawal_barred();
-    }
     submitted.set_center(snapshot->center());
     submitted.set_community(snapshot->CommunityOf(report.location().grid_code(), now_us));
     date = snapshot->calendar().LocalDate(now_us);
   } else {
     date = WorkCalendar().LocalDate(now_us);
-    // Nobody can say what these mean, so they mean the most.
-    barred = report.categories_size() > 0 || report.dangers_size() > 0;
-    restricted |= barred;
   }
-  submitted.set_urgency(urgency);
-  submitted.set_restricted(restricted || minor);
-  submitted.set_withdrawal_barred(barred || minor || urgency == v1::URGENCY_CRISIS);
+  submitted.set_urgency(judged.urgency);
+  submitted.set_restricted(judged.restricted || minor);
+  submitted.set_withdrawal_barred(judged.withdrawal_barred || minor);
   submitted.set_number(SpeakableNumber(date, event.subject()));
   NeedState facts;
-  facts.set_urgency(urgency);
+  facts.set_urgency(judged.urgency);
   auto& clock = *event.add_clocks();
   clock = StartClock(snapshot.get(), v1::CLOCK_KIND_ROUTING, facts, now_us);
   clock.set_start_us(now_us);  // the ledger sets the time of the event later, so this one must say from when it counted
@@ -159,9 +146,18 @@ Expected<std::string> Intake::ClosingSentence(const NeedState& state) const {
   return event->has_answered() ? event->answered().closing().reporter_sentence() : event->closing_requested().closing().reporter_sentence();
 }
 
+Expected<std::string> Intake::Question(const NeedState& state) const {
+  if (state.information_event_id().empty()) return std::string();
+  auto event = ReadOpened(world_, state.information_offset());
+  if (!event) return std::unexpected(event.error());
+  return event->information_requested().question();
+}
+
 Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
   auto sentence = ClosingSentence(state);
   if (!sentence) return std::unexpected(sentence.error());
+  auto question = Question(state);
+  if (!question) return std::unexpected(question.error());
   v1::ReporterNeed need;
   need.set_name(state.subject());
   need.set_number(state.number());
@@ -174,6 +170,11 @@ Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
   *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
   need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
   need.set_closing_sentence(std::move(*sentence));
+  if (!state.information_event_id().empty()) {
+    need.set_next_step(kAnswerStep);
+    need.set_question(std::move(*question));
+    need.set_information(Base32(state.information_event_id()));
+  }
   if (auto snapshot = world_.snapshots.Active()) {
     const v1::Unit* unit = snapshot->FindUnit(state.unit().empty() ? state.center() : state.unit());
     if (unit != nullptr) {

@@ -1,6 +1,8 @@
 // Reports: takes them, and gives reporters what is theirs to see. Thread-safe.
 #pragma once
 
+#include <set>
+
 #include "commands/command.h"
 #include "commands/pumps.h"
 #include "gridloop/v1/intake_service.pb.h"
@@ -10,6 +12,13 @@ namespace gridloop {
 
 // Every wrong field of a report at once (limits: need.proto). `snapshot` may be null: then ids are not checked.
 void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations);
+
+// The same for those fields of it that an amendment names; the others are empty.
+void CheckAmendment(const v1::Report& report, const std::set<std::string>& fields, const Snapshot* snapshot, int64_t now_us,
+                    std::vector<FieldViolation>* violations);
+
+// At most 10, each a reference with its digest.
+void CheckAttachments(const std::string& field, const google::protobuf::RepeatedPtrField<v1::Attachment>& attachments, std::vector<FieldViolation>* violations);
 
 // About somebody under 18 in Shanghai at that time, or perhaps so; a guardian's consent says it too.
 bool IsAboutMinor(const v1::Report& report, int64_t now_us);
@@ -26,10 +35,13 @@ class Intake {
   void WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& request, std::shared_ptr<Sink<v1::WatchNeedsResponse>> sink);
   void WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply);
   void UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply);
+  void ProvideInformation(const Caller& caller, const v1::ProvideInformationRequest& request, Callback<Expected<v1::ProvideInformationResponse>> reply);
+  void AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request, Callback<Expected<v1::AmendNeedResponse>> reply);
 
  private:
   Expected<v1::ReporterNeed> View(const NeedState& state) const;
   Expected<std::string> ClosingSentence(const NeedState& state) const;
+  Expected<std::string> Question(const NeedState& state) const;  // that waits for an answer; empty if none
   World& world_;
   Pumps pumps_{kMostWatchers};
 };

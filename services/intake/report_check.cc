@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "intake/intake.h"
 #include "sealing/ids.h"
@@ -49,31 +50,17 @@ std::string WhyNot(const Entries& entries, const std::string& id, const std::str
   return "is not in the directory" + remedy;
 }
 
-}  // namespace
-
-bool IsAboutMinor(const v1::Report& report, int64_t now_us) {
-  if (report.consent() == v1::CONSENT_GUARDIAN) return true;
-  constexpr int kYear = 10'000;  // of a date as a number
-  const int today = DateNumber(DateFromDays((now_us + kShanghaiUs) / kDayUs));
-  const auto& subject = report.subject();
-  int known_year = 0;
-  if (IsIdentityNumber(subject.identity_number())) {
-    const int born = DateNumber(BirthDate(subject.identity_number()));
-    if (today <= born + kAdultYears * kYear) return true;  // a year of age is full the day after the birthday
-    known_year = born / kYear;
-  }
-  // A year alone leaves the birthday open, and one that contradicts the number leaves all open.
-  return subject.birth_year() != 0 && subject.birth_year() != known_year && today / kYear - subject.birth_year() <= kAdultYears;
-}
-
-void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations) {
+// `only`: the fields that an amendment names; null: all, and what must be there.
+void CheckFields(const v1::Report& report, const std::set<std::string>* only, const Snapshot* snapshot, int64_t now_us,
+                 std::vector<FieldViolation>* violations) {
+  auto looks_at = [only](const char* field) { return only == nullptr || only->contains(field); };
   auto wrong = [violations](std::string field, std::string description) { violations->push_back({std::move(field), std::move(description)}); };
   auto text = [violations](std::string_view field, const std::string& value, int at_least, int at_most) {
     CheckText(field, value, at_least, at_most, violations);
   };
-  text("report.summary", report.summary(), 1, 2000);
+  if (looks_at("summary")) text("report.summary", report.summary(), 1, 2000);
   const auto& location = report.location();
-  if (location.grid_code().empty() && location.institution().empty() && location.address().empty() && !location.has_coordinates()) {
+  if (looks_at("location") && location.grid_code().empty() && location.institution().empty() && location.address().empty() && !location.has_coordinates()) {
     wrong("report.location", "needs a grid_code, an institution, an address or coordinates");
   }
   text("report.location.grid_code", location.grid_code(), 0, 32);
@@ -82,13 +69,15 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
     if (!(std::abs(location.coordinates().latitude_degrees()) <= 90)) wrong("report.location.coordinates.latitude_degrees", "must be -90 to 90");
     if (!(std::abs(location.coordinates().longitude_degrees()) <= 180)) wrong("report.location.coordinates.longitude_degrees", "must be -180 to 180");
   }
-  if (report.reporter().role() == v1::REPORTER_ROLE_UNSPECIFIED || !v1::ReporterRole_IsValid(report.reporter().role())) {
-    wrong("report.reporter.role", "is required");
+  if (only == nullptr) {
+    if (report.reporter().role() == v1::REPORTER_ROLE_UNSPECIFIED || !v1::ReporterRole_IsValid(report.reporter().role())) {
+      wrong("report.reporter.role", "is required");
+    }
+    text("report.reporter.reference", report.reporter().reference(), 1, 128);
+    text("report.reporter.phone", report.reporter().phone(), 0, 32);
+    text("report.reporter.display_name", report.reporter().display_name(), 0, 64);
+    if (report.source() == v1::SOURCE_UNSPECIFIED || !v1::Source_IsValid(report.source())) wrong("report.source", "is required");
   }
-  text("report.reporter.reference", report.reporter().reference(), 1, 128);
-  text("report.reporter.phone", report.reporter().phone(), 0, 32);
-  text("report.reporter.display_name", report.reporter().display_name(), 0, 64);
-  if (report.source() == v1::SOURCE_UNSPECIFIED || !v1::Source_IsValid(report.source())) wrong("report.source", "is required");
   if (!v1::Urgency_IsValid(report.reported_urgency())) wrong("report.reported_urgency", "is no known urgency");
   if (!v1::Consent_IsValid(report.consent())) wrong("report.consent", "is no known consent");
   if (report.has_observe_time()) {
@@ -143,20 +132,52 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
     text(field + "relation", subject.contacts(i).relation(), 0, 32);
     text(field + "phone", subject.contacts(i).phone(), 0, 32);
   }
-  if (report.attachments_size() > 10) wrong("report.attachments", "at most 10 are taken");
-  for (int i = 0; i < std::min(report.attachments_size(), 10); ++i) {
-    std::string field = "report.attachments[" + std::to_string(i) + "].";
-    const auto& attachment = report.attachments(i);
-    text(field + "uri", attachment.uri(), 1, 1000);
-    if (!attachment.uri().starts_with("https://")) wrong(field + "uri", "must be an https URI");
-    text(field + "media_type", attachment.media_type(), 0, 128);
-    if (attachment.sha256().size() != 32) wrong(field + "sha256", "must be 32 bytes");
-  }
+  CheckAttachments("report.attachments", report.attachments(), violations);
   text("report.actions_taken", report.actions_taken(), 0, 1000);
   text("report.informed_parties", report.informed_parties(), 0, 500);
   text("report.external_reference", report.external_reference(), 0, 128);
   text("report.best_contact_time", report.best_contact_time(), 0, 200);
   if (!report.related_need().empty() && !IsNeedName(report.related_need())) wrong("report.related_need", "must be needs/ and 26 characters");
+}
+
+}  // namespace
+
+void CheckAttachments(const std::string& field, const google::protobuf::RepeatedPtrField<v1::Attachment>& attachments,
+                      std::vector<FieldViolation>* violations) {
+  constexpr int kMost = 10;
+  if (attachments.size() > kMost) violations->push_back({field, "at most 10 are taken"});
+  for (int i = 0; i < std::min(attachments.size(), kMost); ++i) {
+    const std::string one = field + "[" + std::to_string(i) + "].";
+    const auto& attachment = attachments.Get(i);
+    CheckText(one + "uri", attachment.uri(), 1, 1000, violations);
+    if (!attachment.uri().starts_with("https://")) violations->push_back({one + "uri", "must be an https URI"});
+    CheckText(one + "media_type", attachment.media_type(), 0, 128, violations);
+    if (attachment.sha256().size() != 32) violations->push_back({one + "sha256", "must be 32 bytes"});
+  }
+}
+
+bool IsAboutMinor(const v1::Report& report, int64_t now_us) {
+  if (report.consent() == v1::CONSENT_GUARDIAN) return true;
+  constexpr int kYear = 10'000;  // of a date as a number
+  const int today = DateNumber(DateFromDays((now_us + kShanghaiUs) / kDayUs));
+  const auto& subject = report.subject();
+  int known_year = 0;
+  if (IsIdentityNumber(subject.identity_number())) {
+    const int born = DateNumber(BirthDate(subject.identity_number()));
+    if (today <= born + kAdultYears * kYear) return true;  // a year of age is full the day after the birthday
+    known_year = born / kYear;
+  }
+  // A year alone leaves the birthday open, and one that contradicts the number leaves all open.
+  return subject.birth_year() != 0 && subject.birth_year() != known_year && today / kYear - subject.birth_year() <= kAdultYears;
+}
+
+void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now_us, std::vector<FieldViolation>* violations) {
+  CheckFields(report, nullptr, snapshot, now_us, violations);
+}
+
+void CheckAmendment(const v1::Report& report, const std::set<std::string>& fields, const Snapshot* snapshot, int64_t now_us,
+                    std::vector<FieldViolation>* violations) {
+  CheckFields(report, &fields, snapshot, now_us, violations);
 }
 
 }  // namespace gridloop

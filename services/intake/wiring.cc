@@ -15,6 +15,8 @@ void BindIntake(Router& router, Intake& service) {
   router.Bind(prefix + "WatchNeeds", service, &Intake::WatchNeeds);
   router.Bind(prefix + "WithdrawNeed", service, &Intake::WithdrawNeed);
   router.Bind(prefix + "UrgeNeed", service, &Intake::UrgeNeed);
+  router.Bind(prefix + "ProvideInformation", service, &Intake::ProvideInformation);
+  router.Bind(prefix + "AmendNeed", service, &Intake::AmendNeed);
 }
 
 }  // namespace gridloop

@@ -13,18 +13,20 @@ class HistoryOracle {
  public:
   struct Step {
     v1::EventType type;
-    bool approved = false;  // of a closing
+    bool approved = false;  // of a closing or a hold
     bool casework = false;  // of an assessment
     bool direct = false;    // of an acceptance by the worker who is assigned thereby
+    bool moved = false;     // of an amendment: the place is another one
   };
 
   static Step StepOf(const v1::Event& event) {
-    return {event.type(), event.closing_verified().approved(), event.assessed().casework(), !event.offer_accepted().worker().empty()};
+    return {event.type(), event.closing_verified().approved() || event.hold_decided().approved(), event.assessed().casework(),
+            !event.offer_accepted().worker().empty(), event.amended().reroute()};
   }
 
   void Add(const Step& step) {
     history_.push_back(step);
-    if (step.type == v1::EVENT_TYPE_RECALLED) current_.clear();  // the work begins anew
+    if (step.type == v1::EVENT_TYPE_RECALLED || step.moved) current_.clear();  // the work begins anew
     current_.push_back(step);
   }
 
@@ -34,17 +36,33 @@ class HistoryOracle {
     if (type == EVENT_TYPE_SUBMITTED) return history_.empty();
     if (history_.empty() || Ended()) return false;
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
-    bool working = accepted && !ClosingWaits();
+    bool working = accepted && !ClosingWaits() && !OnHold();
     EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
                               EVENT_TYPE_OFFER_EXPIRED});
-    bool to_be_routed = place == EVENT_TYPE_SUBMITTED || place == EVENT_TYPE_OFFER_DECLINED || place == EVENT_TYPE_OFFER_EXPIRED;
+    bool to_be_routed =
+        place == EVENT_TYPE_UNSPECIFIED || place == EVENT_TYPE_SUBMITTED || place == EVENT_TYPE_OFFER_DECLINED || place == EVENT_TYPE_OFFER_EXPIRED;
     bool at_centre = place == EVENT_TYPE_HELD || place == EVENT_TYPE_RECALLED;
     switch (type) {
       case EVENT_TYPE_NOTE_ADDED:
       case EVENT_TYPE_EMERGENCY_RECORDED:
       case EVENT_TYPE_URGED:
       case EVENT_TYPE_ESCALATED:
+      case EVENT_TYPE_AMENDED:
         return true;
+      case EVENT_TYPE_INFORMATION_REQUESTED:
+      case EVENT_TYPE_INFORMATION_PROVIDED:
+        return working || (!accepted && at_centre);
+      case EVENT_TYPE_RESUMED:
+        return working || OnHold() || (!accepted && at_centre);
+      case EVENT_TYPE_EXTENSION_REQUESTED:
+      case EVENT_TYPE_EXTENSION_DECIDED:
+      case EVENT_TYPE_HOLD_REQUESTED:
+      case EVENT_TYPE_HOLD_DECIDED:
+        return working;
+      case EVENT_TYPE_ASSESSMENT_REVISED:
+        return working && Has(EVENT_TYPE_ASSESSED);
+      case EVENT_TYPE_PLAN_REVISED:
+        return working && IsPlanned();
       case EVENT_TYPE_RECALLED:  // what the centre holds it need not take back
         return accepted || !at_centre;
       case EVENT_TYPE_HELD:
@@ -86,6 +104,7 @@ class HistoryOracle {
     if (history_.empty()) return STAGE_UNSPECIFIED;
     if (Ended()) return history_.back().type == EVENT_TYPE_WITHDRAWN ? STAGE_WITHDRAWN : STAGE_CLOSED;
     if (ClosingWaits()) return STAGE_EVALUATED;
+    if (OnHold()) return STAGE_ON_HOLD;
     if (Has(EVENT_TYPE_OFFER_ACCEPTED)) {
       EventType given = LastOf({EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_FOLLOW_UP_RECORDED});
       if (given != EVENT_TYPE_UNSPECIFIED) return given == EVENT_TYPE_SERVICE_RECORDED ? STAGE_IN_SERVICE : STAGE_FOLLOW_UP;
@@ -122,6 +141,13 @@ class HistoryOracle {
     return v1::EVENT_TYPE_UNSPECIFIED;
   }
   bool ClosingWaits() const { return LastOf({v1::EVENT_TYPE_CLOSING_REQUESTED, v1::EVENT_TYPE_CLOSING_VERIFIED}) == v1::EVENT_TYPE_CLOSING_REQUESTED; }
+  bool OnHold() const {
+    for (auto step = current_.rbegin(); step != current_.rend(); ++step) {
+      if (step->type == v1::EVENT_TYPE_RESUMED) return false;
+      if (step->type == v1::EVENT_TYPE_HOLD_DECIDED && step->approved) return true;
+    }
+    return false;
+  }
   bool HasWorker() const {
     return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_WORKER_ASSIGNED || step.direct; });
   }

@@ -19,7 +19,9 @@ struct Meaning {
   v1::Stage to;
   bool operator==(const Meaning&) const = default;
 };
-Meaning MeaningOf(v1::Stage stage, const Cell& cell) {
+Meaning MeaningOf(v1::Stage stage, v1::EventType type, const Cell& cell) {
+  // The end of a hold restores what was, whatever stands beside it.
+  if (cell.next == Cell::Next::kBefore && type == v1::EVENT_TYPE_RESUMED) return {cell.next, v1::STAGE_UNSPECIFIED};
   switch (cell.next) {
     case Cell::Next::kIllegal:
       return {cell.next, v1::STAGE_UNSPECIFIED};
@@ -35,6 +37,12 @@ std::vector<Event> Variants(const NeedState& head, v1::EventType type) {
   std::vector<Event> variants = {WellFormed(head, type)};
   if (type == v1::EVENT_TYPE_ASSESSED) variants.emplace_back(variants[0]).mutable_assessed()->set_casework(false);
   if (type == v1::EVENT_TYPE_OFFER_ACCEPTED) variants.push_back(AcceptedDirectly(head));
+  if (type == v1::EVENT_TYPE_AMENDED) variants.push_back(Moved(head));
+  if (type == v1::EVENT_TYPE_HOLD_DECIDED) {
+    variants.emplace_back(variants[0]).mutable_hold_decided()->set_approved(false);
+    variants.back().clear_clocks();
+    variants.back().clear_clock_changes();
+  }
   if (type == v1::EVENT_TYPE_CLOSING_VERIFIED) {
     variants.emplace_back(variants[0]).mutable_closing_verified()->set_approved(false);
     StartClock(&variants.back(), v1::CLOCK_KIND_SERVICE, kNoonUs + kHourUs);
@@ -50,19 +58,29 @@ bool Agrees(Walk& walk, HistoryOracle& oracle, const Event& event, int64_t at_us
   return walk.state.stage() == oracle.Stage();
 }
 
-// Does fold under these rules do with this event in this stage what the history says?
-bool CellAgrees(const LifeCycle& rules, v1::Stage stage, v1::EventType type) {
+bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rules, v1::EventType type) {
   Walk road(rules);
   HistoryOracle told;
-  for (v1::EventType step : RoadTo(stage)) {
+  for (v1::EventType step : steps) {
     if (!Agrees(road, told, WellFormed(road.state, step), kNoonUs)) return false;
   }
+  v1::EventType asked = AskedBefore(type);
+  if (!HasItsObject(road.state, type) && told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
   for (const Event& event : Variants(road.state, type)) {
     Walk walk = road;
     HistoryOracle oracle = told;
     if (!Agrees(walk, oracle, event, kLateUs)) return false;
   }
   return true;
+}
+
+// Does fold under these rules do with this event in this stage what the history says?
+bool CellAgrees(const LifeCycle& rules, v1::Stage stage, v1::EventType type) {
+  if (!CellAgreesOn(RoadTo(stage), rules, type)) return false;
+  if (stage != v1::STAGE_ON_HOLD) return true;
+  auto earlier = RoadTo(v1::STAGE_ACCEPTED);  // a hold is left to where it came from
+  earlier.insert(earlier.end(), {v1::EVENT_TYPE_HOLD_REQUESTED, v1::EVENT_TYPE_HOLD_DECIDED});
+  return CellAgreesOn(earlier, rules, type);
 }
 
 TEST(Mutation, TheTableAgreesWithTheHistories) {
@@ -90,7 +108,7 @@ TEST(Mutation, EveryChangedCellIsNoticed) {
       auto type = static_cast<v1::EventType>(t);
       Cell standard = rules.At(stage, type);
       for (const Cell& cell : cells) {
-        if (MeaningOf(stage, cell) == MeaningOf(stage, standard)) continue;
+        if (MeaningOf(stage, type, cell) == MeaningOf(stage, type, standard)) continue;
         rules.At(stage, type) = cell;
         ++changed;
         cells_changed.emplace(s, t);

@@ -25,13 +25,22 @@ v1::EventType LikelyType(const NeedState& head) {
     const Cell& cell = LifeCycle::Standard().At(head.stage(), type);
     bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
                      (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0);
-    if ((cell.next == Cell::Next::kTo || cell.next == Cell::Next::kBefore) && !short_way) legal.push_back(type);
+    const bool branch = cell.next != Cell::Next::kIllegal && type >= v1::EVENT_TYPE_INFORMATION_REQUESTED && HasItsObject(head, type);
+    if ((cell.next == Cell::Next::kTo || cell.next == Cell::Next::kBefore || branch) && !short_way) legal.push_back(type);
   }
   return legal.empty() ? AnyType() : *rc::gen::elementOf(legal);
 }
 
 Event AnyEvent(const NeedState& head) {
-  Event event = WellFormed(head, LikelyType(head));
+  v1::EventType type = LikelyType(head);
+  if (!HasItsObject(head, type)) type = v1::EVENT_TYPE_NOTE_ADDED;
+  Event event = WellFormed(head, type);
+  if (type == v1::EVENT_TYPE_AMENDED && *rc::gen::inRange(0, 6) == 0) event = Moved(head);
+  if (type == v1::EVENT_TYPE_HOLD_DECIDED && *rc::gen::arbitrary<bool>()) {
+    event.mutable_hold_decided()->set_approved(false);
+    event.clear_clocks();
+    event.clear_clock_changes();
+  }
   if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && *rc::gen::arbitrary<bool>()) event = AcceptedDirectly(head);
   if (event.type() == v1::EVENT_TYPE_ASSESSED) event.mutable_assessed()->set_casework(*rc::gen::arbitrary<bool>());
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && *rc::gen::arbitrary<bool>()) {
@@ -88,6 +97,10 @@ void CheckInvariant(const NeedState& state) {
   RC_ASSERT(state.has_offer() == (state.stage() == v1::STAGE_OFFERED));
   RC_ASSERT(state.held_event_id().empty() == (state.stage() != v1::STAGE_HELD));
   RC_ASSERT(state.closing_event_id().empty() == (state.stage() != v1::STAGE_EVALUATED));
+  const bool stands_still = std::ranges::any_of(state.clocks(), [](const auto& clock) { return clock.paused_us() != 0; });
+  RC_ASSERT(!stands_still || PauseClock(state) != nullptr);
+  RC_ASSERT((state.stage() == v1::STAGE_ON_HOLD) == (Running(state, v1::CLOCK_KIND_HOLD) != nullptr));
+  RC_ASSERT(state.information_event_id().empty() == (Running(state, v1::CLOCK_KIND_INFORMATION) == nullptr));
   RC_ASSERT(std::ranges::is_sorted(state.executors()));
   RC_ASSERT(std::ranges::is_sorted(state.boxes_seen()));
 }

@@ -47,13 +47,17 @@ inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
       return first(12);
     case STAGE_WITHDRAWN:
       return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_WITHDRAWN};
+    case STAGE_ON_HOLD: {
+      auto to_hold = first(9);
+      to_hold.insert(to_hold.end(), {EVENT_TYPE_HOLD_REQUESTED, EVENT_TYPE_HOLD_DECIDED});
+      return to_hold;
+    }
     default:
       return {};
   }
 }
 
-// A well-formed event for this head; only the stage may make it illegal. Late enough for every clock here.
-inline constexpr int64_t kLateUs = kNoonUs + 1000 * kHourUs;
+// A well-formed event for this head; only the stage, or the lack of what it is about, may make it illegal.
 inline Event WellFormed(const NeedState& head, v1::EventType type) {
   Event event = Next(head, type);
   if (type == v1::EVENT_TYPE_SUBMITTED && head.version() > 0) {
@@ -61,6 +65,21 @@ inline Event WellFormed(const NeedState& head, v1::EventType type) {
     event.set_event_id("another-submit--");
   }
   return event;
+}
+
+// What must have been asked before such an event, if anything.
+inline v1::EventType AskedBefore(v1::EventType type) {
+  switch (type) {
+    case v1::EVENT_TYPE_INFORMATION_PROVIDED:
+    case v1::EVENT_TYPE_RESUMED:
+      return v1::EVENT_TYPE_INFORMATION_REQUESTED;
+    case v1::EVENT_TYPE_EXTENSION_DECIDED:
+      return v1::EVENT_TYPE_EXTENSION_REQUESTED;
+    case v1::EVENT_TYPE_HOLD_DECIDED:
+      return v1::EVENT_TYPE_HOLD_REQUESTED;
+    default:
+      return v1::EVENT_TYPE_UNSPECIFIED;
+  }
 }
 
 struct Walk {

@@ -167,15 +167,21 @@ class Personal : public testing::Test {
     }
     Marker::CollectPresent(request, &accepted_);
     Response shown = response;
-    HideClosingSentence(&shown);
+    HideWhatIsForTheReporter(&shown);
     EXPECT_EQ(Leak(shown.SerializeAsString()), "") << method;
     return response;
   }
-  // The one personal text that is written for the reporter, who gets it.
-  static void HideClosingSentence(Message* response) {
-    if (auto* got = dynamic_cast<v1::IntakeServiceGetNeedResponse*>(response)) got->mutable_need()->clear_closing_sentence();
+  // What is written for the reporter, who gets it: the closing sentence and a question.
+  static void HideWhatIsForTheReporter(Message* response) {
+    if (auto* got = dynamic_cast<v1::IntakeServiceGetNeedResponse*>(response)) {
+      got->mutable_need()->clear_closing_sentence();
+      got->mutable_need()->clear_question();
+    }
     if (auto* listed = dynamic_cast<v1::ListNeedsResponse*>(response)) {
-      for (auto& need : *listed->mutable_needs()) need.clear_closing_sentence();
+      for (auto& need : *listed->mutable_needs()) {
+        need.clear_closing_sentence();
+        need.clear_question();
+      }
     }
   }
   template <class Request>
@@ -304,6 +310,36 @@ void Personal::WalkTheLifeOfNeeds() {
   Do<v1::RecordServiceResponse>(worker_, "AssignmentService/RecordService", service);
   Do<v1::AddNoteResponse>(worker_, "AssignmentService/AddNote", On<v1::AddNoteRequest>(closed_));
   Do<v1::RecordFollowUpResponse>(worker_, "AssignmentService/RecordFollowUp", On<v1::RecordFollowUpRequest>(closed_));
+  // Corrected, asked about, put off and put on hold.
+  Do<v1::ReviseAssessmentResponse>(worker_, "AssignmentService/ReviseAssessment", On<v1::ReviseAssessmentRequest>(closed_));
+  Do<v1::RevisePlanResponse>(worker_, "AssignmentService/RevisePlan", On<v1::RevisePlanRequest>(closed_));
+  Do<v1::RequestInformationResponse>(worker_, "AssignmentService/RequestInformation", On<v1::RequestInformationRequest>(closed_));
+  auto inform = On<v1::ProvideInformationRequest>(closed_);
+  inform.set_information(Look(closed_).information());
+  for (auto& attachment : *inform.mutable_attachments()) attachment.set_uri("https://" + attachment.uri());
+  Do<v1::ProvideInformationResponse>(app_, "IntakeService/ProvideInformation", inform);
+  auto amend = On<v1::AmendNeedRequest>(closed_);
+  *amend.mutable_report() = MarkedReport().report();
+  for (const char* field : {"location", "subject", "summary"}) amend.mutable_update_mask()->add_paths(field);
+  Do<v1::AmendNeedResponse>(worker_, "IntakeService/AmendNeed", amend);
+  auto extend = On<v1::RequestExtensionRequest>(closed_);
+  extend.set_clock(v1::CLOCK_KIND_SERVICE);
+  extend.mutable_due_time()->set_seconds(StandingGridloop::kStartSeconds + 60 * 86'400);
+  Do<v1::RequestExtensionResponse>(worker_, "AssignmentService/RequestExtension", extend);
+  auto extended = On<v1::DecideExtensionRequest>(closed_);
+  extended.set_extension(Look(closed_).extension());
+  extended.set_approve(true);
+  Do<v1::DecideExtensionResponse>(head_, "AssignmentService/DecideExtension", extended);
+  auto hold = On<v1::RequestHoldRequest>(closed_);
+  hold.mutable_end_time()->set_seconds(StandingGridloop::kStartSeconds + 30 * 86'400);
+  Do<v1::RequestHoldResponse>(worker_, "AssignmentService/RequestHold", hold);
+  auto held = On<v1::DecideHoldRequest>(closed_);
+  held.set_hold(Look(closed_).hold());
+  held.set_approve(true);
+  Do<v1::DecideHoldResponse>(head_, "AssignmentService/DecideHold", held);
+  auto resume = On<v1::ResumeNeedRequest>(closed_);
+  resume.set_hold(Look(closed_).hold());
+  Do<v1::ResumeNeedResponse>(worker_, "AssignmentService/ResumeNeed", resume);
   RequestAndVerify(closed_, worker_, false);
   RequestAndVerify(closed_, worker_, true);
   // Withdrawn; answered at once; open.

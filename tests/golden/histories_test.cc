@@ -80,6 +80,12 @@ class Writer {
     const auto next = *NextClock(state);
     now_us = next.start().due_us();
     if (OnDue(state) == Due::kExpireOffer) return Log(WellFormed(state, v1::EVENT_TYPE_OFFER_EXPIRED), now_us);
+    if (OnDue(state) == Due::kResume) {
+      Event resumed = WellFormed(state, v1::EVENT_TYPE_RESUMED);
+      resumed.mutable_actor()->set_role(v1::ROLE_SYSTEM);
+      for (auto& change : *resumed.mutable_clock_changes()) change.set_due_us(std::max(change.due_us(), now_us + kHourUs));
+      return Log(std::move(resumed), now_us);
+    }
     Event event;
     event.set_type(v1::EVENT_TYPE_ESCALATED);
     event.mutable_escalated()->set_kind(next.start().kind());
@@ -265,6 +271,81 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        Event expiry = WellFormed(w.state, EVENT_TYPE_OFFER_EXPIRED);
        w.Go(EVENT_TYPE_OFFER_ACCEPTED, [](Event& e) { e.mutable_offer_accepted()->set_late(true); });
        w.Log(expiry, w.now_us + 1);  // void: the acceptance was first
+     }},
+    {"asked-and-answered",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.GoAll({EVENT_TYPE_INFORMATION_REQUESTED, EVENT_TYPE_INFORMATION_REQUESTED});  // the second is barred
+       w.Go(EVENT_TYPE_NOTE_ADDED);
+       w.Go(EVENT_TYPE_INFORMATION_PROVIDED, [](Event& e) { e.mutable_information_provided()->set_request(std::string(16, 'n')); });
+       w.Go(EVENT_TYPE_INFORMATION_PROVIDED, [](Event& e) { e.clear_clock_changes(); });  // would leave clocks standing
+       w.Go(EVENT_TYPE_INFORMATION_PROVIDED);
+       w.Go(EVENT_TYPE_INFORMATION_PROVIDED);  // nothing is open
+     }},
+    {"asked-in-vain",
+     [](Writer& w) {
+       w.GoAll({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_INFORMATION_REQUESTED});
+       w.Go(EVENT_TYPE_RESUMED);  // too early
+       w.LetPass();
+       w.GoAll({EVENT_TYPE_INFORMATION_REQUESTED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED});
+     }},
+    {"on-hold-and-back",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED});
+       w.Go(EVENT_TYPE_HOLD_REQUESTED, [](Event& e) { By(e, "w-1", "org-1"); });
+       w.Go(EVENT_TYPE_HOLD_DECIDED, [](Event& e) { By(e, "w-1", "org-1"); });  // who asks does not decide
+       w.Go(EVENT_TYPE_HOLD_DECIDED, [](Event& e) {
+         By(e, "h-1", "");
+         e.mutable_hold_decided()->set_approved(false);
+         e.clear_clocks();
+         e.clear_clock_changes();
+       });
+       w.GoAll({EVENT_TYPE_HOLD_REQUESTED, EVENT_TYPE_HOLD_DECIDED, EVENT_TYPE_SERVICE_RECORDED, EVENT_TYPE_NOTE_ADDED});  // a service waits
+       w.LetPass();
+       w.Go(EVENT_TYPE_SERVICE_RECORDED);
+       w.Go(EVENT_TYPE_HOLD_REQUESTED, [&w](Event& e) { e.mutable_hold_requested()->set_end_us(w.now_us + 9 * kHourUs); });
+       w.Go(EVENT_TYPE_HOLD_DECIDED);
+       w.Go(EVENT_TYPE_RECALLED, [&w](Event& e) {
+         for (auto& change : *e.mutable_clock_changes()) change.set_due_us(w.now_us + 9 * kHourUs);
+       });
+     }},
+    {"extended-in-time-and-too-late",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.Go(EVENT_TYPE_EXTENSION_REQUESTED);
+       w.Go(EVENT_TYPE_EXTENSION_DECIDED, [](Event& e) { e.mutable_clock_changes(0)->set_due_us(kLateUs); });  // not what was asked for
+       w.GoAll({EVENT_TYPE_EXTENSION_DECIDED, EVENT_TYPE_EXTENSION_REQUESTED});
+       const auto asked = w.state.extension();
+       w.now_us = FindClock(w.state, asked.kind(), asked.object(), CLOCK_KIND_UNSPECIFIED)->start().due_us();
+       w.Go(EVENT_TYPE_ESCALATED, [&](Event& e) {
+         e.mutable_escalated()->set_kind(asked.kind());
+         e.mutable_escalated()->set_object(asked.object());
+         e.mutable_clocks(0)->set_chased(asked.kind());
+       });
+       w.Go(EVENT_TYPE_EXTENSION_DECIDED, [&](Event& e) {
+         e.clear_clock_changes();
+         StartClock(&e, asked.kind(), asked.due_us());
+       });
+       w.GoAll({EVENT_TYPE_ASSESSED});
+     }},
+    {"amended-and-moved",
+     [](Writer& w) {
+       ToOffer(w);
+       w.Go(EVENT_TYPE_AMENDED);
+       w.Go(EVENT_TYPE_AMENDED, [](Event& e) { e.mutable_amended()->add_fields("reporter"); });  // not one that may be corrected
+       w.Go(EVENT_TYPE_AMENDED, [](Event& e) {
+         e.mutable_amended()->set_urgency(URGENCY_CRISIS);
+         e.mutable_amended()->set_restricted(true);
+       });
+       w.Go(EVENT_TYPE_AMENDED, [](Event& e) { e.mutable_amended()->set_restricted(false); });  // is not unsaid
+       w.Go(EVENT_TYPE_AMENDED, [&w](Event& e) { e = Moved(w.state); });
+       w.GoAll({EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED});
+     }},
+    {"revised-assessment-and-plan",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_PLAN_REVISED, EVENT_TYPE_ASSESSMENT_REVISED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED, EVENT_TYPE_PLAN_REVISED});
      }},
     {"void-attempts",
      [](Writer& w) {

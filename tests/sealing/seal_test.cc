@@ -141,6 +141,7 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"mode_rule", "policy id"},
                                                        {"excluded_units", "unit id"},
                                                        {"reason", "stable code of a candidate"},
+                                                       {"fields", "names of a report's fields"},
                                                        {"duty_unit", "unit id"}};
   std::vector<const google::protobuf::Descriptor*> todo;
   const auto* payload = v1::Event::descriptor()->FindOneofByName("payload");

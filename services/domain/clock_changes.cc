@@ -1,0 +1,128 @@
+#include "domain/clock_changes.h"
+
+#include <algorithm>
+
+#include "domain/clocks.h"
+
+namespace gridloop {
+namespace {
+
+using store::v1::RunningClock;
+
+bool IsPause(v1::ClockKind kind) { return kind == v1::CLOCK_KIND_HOLD || kind == v1::CLOCK_KIND_INFORMATION; }
+
+bool Starts(const Event& event) {
+  return event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && event.hold_decided().approved());
+}
+
+bool Names(const v1::ClockChange& change, const RunningClock& clock) {
+  return change.kind() == clock.start().kind() && change.object() == clock.object() && change.chased() == clock.start().chased();
+}
+
+v1::ClockChange ChangeOf(const RunningClock& clock) {
+  v1::ClockChange change;
+  change.set_kind(clock.start().kind());
+  change.set_object(clock.object());
+  change.set_chased(clock.start().chased());
+  return change;
+}
+
+// A chase moves with what it chases, never by itself.
+Void CheckMove(const NeedState& state, const Event& event, const v1::ClockChange& change, const RunningClock& clock) {
+  if (event.type() == v1::EVENT_TYPE_EXTENSION_DECIDED) {
+    const auto& asked = state.extension();
+    if (change.kind() != asked.kind() || change.object() != asked.object()) return Void::kClock;
+    return change.due_us() == asked.due_us() && change.due_us() > clock.start().due_us() ? Void::kNone : Void::kPayload;
+  }
+  // What has become more urgent is never due later.
+  if (event.type() == v1::EVENT_TYPE_AMENDED && change.due_us() < clock.start().due_us()) return Void::kNone;
+  return Void::kPayload;
+}
+
+}  // namespace
+
+const RunningClock* PauseClock(const NeedState& state) {
+  auto found = std::ranges::find_if(state.clocks(), [](const RunningClock& clock) { return IsPause(clock.start().kind()); });
+  return found == state.clocks().end() ? nullptr : &*found;
+}
+
+bool EndsPause(const NeedState& state, const Event& event) {
+  const RunningClock* pause = PauseClock(state);
+  return pause != nullptr && std::ranges::find(StoppedKinds(event), pause->start().kind()) != StoppedKinds(event).end();
+}
+
+Void CheckClockChanges(const NeedState& state, const Event& event, const std::vector<int>& stopped) {
+  const bool ends_pause = EndsPause(state, event);
+  std::vector<int> changed;
+  for (const auto& change : event.clock_changes()) {
+    int index = 0;
+    while (index < state.clocks_size() && !Names(change, state.clocks(index))) ++index;
+    if (index == state.clocks_size() || std::ranges::find(stopped, index) != stopped.end()) return Void::kClock;
+    if (std::ranges::find(changed, index) != changed.end()) return Void::kPayload;
+    changed.push_back(index);
+    const RunningClock& clock = state.clocks(index);
+    const bool stands = clock.paused_us() != 0;
+    if (change.due_us() == 0) {
+      if (!Starts(event) || stands || IsPause(change.kind())) return Void::kPayload;
+    } else if (stands) {
+      if (!ends_pause || change.due_us() < event.logged_at_us()) return Void::kPayload;
+    } else if (Void wrong = CheckMove(state, event, change, clock); wrong != Void::kNone) {
+      return wrong;
+    }
+  }
+  if (event.type() == v1::EVENT_TYPE_EXTENSION_DECIDED) {
+    const auto& asked = state.extension();
+    const bool moves = event.extension_decided().approved() && FindClock(state, asked.kind(), asked.object(), v1::CLOCK_KIND_UNSPECIFIED) != nullptr;
+    if (moves != (event.clock_changes_size() == 1)) return Void::kPayload;
+  }
+  if (!ends_pause) return Void::kNone;
+  for (int i = 0; i < state.clocks_size(); ++i) {
+    bool goes_on = std::ranges::find(stopped, i) != stopped.end() || std::ranges::find(changed, i) != changed.end();
+    if (state.clocks(i).paused_us() != 0 && !goes_on) return Void::kInvariant;
+  }
+  return Void::kNone;
+}
+
+void ApplyClockChanges(NeedState& state, const Event& event) {
+  for (const auto& change : event.clock_changes()) {
+    for (auto& clock : *state.mutable_clocks()) {
+      if (!Names(change, clock)) continue;
+      if (change.due_us() == 0) {
+        clock.set_paused_us(event.logged_at_us());
+      } else {
+        clock.clear_paused_us();
+        clock.mutable_start()->set_due_us(change.due_us());
+        clock.mutable_start()->set_provisional(change.provisional());
+      }
+    }
+  }
+}
+
+void AddPauses(const NeedState& head, Event* event) {
+  const bool all = event->type() == v1::EVENT_TYPE_HOLD_DECIDED;
+  const auto& stops = StoppedKinds(*event);
+  for (const auto& clock : head.clocks()) {
+    const bool ends = std::ranges::find(stops, ChasedKind(clock)) != stops.end();
+    const bool chases = clock.start().kind() == v1::CLOCK_KIND_CHASE;
+    // Decisions that others owe are not put off by asking the reporter.
+    const bool decision = ChasedKind(clock) == v1::CLOCK_KIND_EXTENSION || ChasedKind(clock) == v1::CLOCK_KIND_HOLD_REQUEST;
+    if (!ends && clock.paused_us() == 0 && (all || (!chases && !decision))) *event->add_clock_changes() = ChangeOf(clock);
+  }
+}
+
+void AddResumptions(const NeedState& head, const WorkCalendar* calendar, int64_t now_us, Event* event) {
+  if (!EndsPause(head, *event)) return;
+  const auto& stops = StoppedKinds(*event);
+  for (const auto& clock : head.clocks()) {
+    if (clock.paused_us() == 0 || std::ranges::find(stops, ChasedKind(clock)) != stops.end()) continue;
+    v1::ClockChange change = ChangeOf(clock);
+    const auto& start = clock.start();
+    DueTime due = calendar != nullptr ? calendar->DueAfterPause(start.due_us(), start.limit().unit(), clock.paused_us(), now_us)
+                                      : DueTime{.due_us = now_us + std::max<int64_t>(0, start.due_us() - clock.paused_us()), .counted = {}};
+    change.set_due_us(due.due_us);
+    change.set_provisional(due.provisional);
+    *event->add_clock_changes() = change;
+  }
+}
+
+}  // namespace gridloop

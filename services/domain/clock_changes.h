@@ -1,0 +1,32 @@
+// Clocks that stand still, go on or move: holds, requests for information, extensions, a raised urgency. Pure.
+#pragma once
+
+#include <vector>
+
+#include "domain/calendar.h"
+#include "domain/fold.h"
+
+namespace gridloop {
+
+// The clock whose end ends a pause, while one runs: of a hold or of a request for information. There is at most one pause.
+const store::v1::RunningClock* PauseClock(const NeedState& state);
+
+// Does this event end the pause, by its type or by what it stops?
+bool EndsPause(const NeedState& state, const Event& event);
+
+// For fold: what is wrong with the changes that the event carries, in the light of the clocks that it stops (indices into the
+// state's clocks, ascending). A pause that ends must let go on what stood still.
+Void CheckClockChanges(const NeedState& state, const Event& event, const std::vector<int>& stopped);
+
+// For fold, before the event stops and starts clocks.
+void ApplyClockChanges(NeedState& state, const Event& event);
+
+// For writers: pauses what the event is to pause. A request for information pauses what still has time, so that nobody asks
+// away what is overdue; a hold pauses everything.
+void AddPauses(const NeedState& head, Event* event);
+
+// For writers: lets go on what stood still, with what was left of it, if the event ends the pause. `calendar` may be null: then
+// time is counted round the clock.
+void AddResumptions(const NeedState& head, const WorkCalendar* calendar, int64_t now_us, Event* event);
+
+}  // namespace gridloop

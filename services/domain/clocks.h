@@ -1,0 +1,30 @@
+// What an event does to the clocks of a need: which it starts, which it stops, and which of them is due next. Pure; fold's own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "domain/fold.h"
+
+namespace gridloop {
+
+// The clock of this name that runs; null if there is none or it stands still.
+const store::v1::RunningClock* FindClock(const NeedState& state, v1::ClockKind kind, const std::string& object, v1::ClockKind chased);
+
+// Assignment, assessment, grading, planning, service: what a unit owes.
+bool IsStepClock(v1::ClockKind kind);
+
+// Nobody is to decide anything: what a new directory has left without its unit, or what lies in another place than was said, is
+// routed again.
+bool IsReroute(const Event& event);
+
+// Are the clocks that the event starts those that it must start?
+bool StartsRightClocks(const NeedState& state, const Event& event);
+
+// Indices of the clocks that the event stops, ascending.
+std::vector<int> StoppedBy(const NeedState& state, const Event& event);
+
+// After the stage and the payload: changes, stops and starts clocks, and forgets the requests whose clock is over.
+void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& stopped);
+
+}  // namespace gridloop

@@ -1,0 +1,157 @@
+// Reports that were too thin or wrong: the reporter's answers, and corrections.
+#include <algorithm>
+
+#include "commands/run.h"
+#include "domain/authorise.h"
+#include "domain/offers.h"
+#include "intake/intake.h"
+#include "intake/judge.h"
+
+namespace gridloop {
+namespace {
+
+constexpr const char* kFields[] = {"categories", "dangers", "location", "reported_urgency", "restricted", "subject", "summary", "type"};
+
+bool BeforeAcceptance(v1::Stage stage) {
+  return stage == v1::STAGE_SUBMITTED || stage == v1::STAGE_HELD || stage == v1::STAGE_DISPATCHED || stage == v1::STAGE_OFFERED;
+}
+
+std::set<std::string> CheckMask(const google::protobuf::FieldMask& mask, std::vector<FieldViolation>* violations) {
+  std::set<std::string> fields;
+  for (const std::string& path : mask.paths()) {
+    if (std::ranges::find(kFields, path) != std::end(kFields)) {
+      fields.insert(path);
+    } else {
+      violations->push_back({"update_mask", "takes categories, dangers, location, reported_urgency, restricted, subject, summary, type and nothing else"});
+      break;
+    }
+  }
+  if (mask.paths().empty()) violations->push_back({"update_mask", "is required: name the fields that change"});
+  return fields;
+}
+
+// The named fields alone.
+v1::Report Masked(const v1::Report& report, const std::set<std::string>& fields) {
+  v1::Report masked;
+  if (fields.contains("categories")) *masked.mutable_categories() = report.categories();
+  if (fields.contains("dangers")) *masked.mutable_dangers() = report.dangers();
+  if (fields.contains("location")) *masked.mutable_location() = report.location();
+  if (fields.contains("reported_urgency")) masked.set_reported_urgency(report.reported_urgency());
+  if (fields.contains("restricted")) masked.set_restricted(report.restricted());
+  if (fields.contains("subject")) *masked.mutable_subject() = report.subject();
+  if (fields.contains("summary")) masked.set_summary(report.summary());
+  if (fields.contains("type")) masked.set_type(report.type());
+  return masked;
+}
+
+// From when it is known to be more urgent, the shorter limits run; none of them ends later than it did.
+void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency, int64_t now_us, Event* made) {
+  NeedState hurried;
+  hurried.set_urgency(urgency);
+  hurried.set_grade(head.grade());
+  for (const auto& clock : head.clocks()) {
+    if (clock.paused_us() != 0 || clock.start().kind() == v1::CLOCK_KIND_HOLD) continue;
+    v1::ClockStart start = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
+    if (start.due_us() >= clock.start().due_us()) continue;
+    auto& change = *made->add_clock_changes();
+    change.set_kind(clock.start().kind());
+    change.set_object(clock.object());
+    change.set_chased(clock.start().chased());
+    change.set_due_us(start.due_us());
+    change.set_provisional(start.provisional());
+  }
+}
+
+// Whom what has become a crisis rings at once: its station, who works on it, and the centre.
+void Ring(const Snapshot& snapshot, const NeedState& head, int64_t now_us, v1::Amended* amended) {
+  if (!head.worker().empty()) amended->add_alerts()->set_worker(head.worker());
+  if (!head.station().empty() && head.station() != snapshot.center()) amended->add_alerts()->set_unit(head.station());
+  for (v1::Alert& alert : CenterAlerts(snapshot, now_us)) *amended->add_alerts() = std::move(alert);
+}
+
+}  // namespace
+
+void Intake::ProvideInformation(const Caller& caller, const v1::ProvideInformationRequest& request, Callback<Expected<v1::ProvideInformationResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  std::string information = CheckObjectId("information", request.information(), &violations);
+  CheckText("text", request.text(), 1, 2000, &violations);
+  CheckAttachments("attachments", request.attachments(), &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_INFORMATION_PROVIDED);
+  auto& payload = *event.mutable_information_provided();
+  payload.set_request(information);
+  payload.set_text(request.text());
+  *payload.mutable_attachments() = request.attachments();
+  auto decide = [information](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (!information.empty() && head.information_event_id() == information) return {};
+    return Fail(Code::kFailedPrecondition, "INFORMATION_NOT_OPEN",
+                "Nobody waits for this answer any more; get the need, and correct the report with AmendNeed if something is wrong in it.",
+                "该补正要求已失效；如上报内容有误，请更正上报。");
+  };
+  Run(world_, caller, request, "provide-information", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request, Callback<Expected<v1::AmendNeedResponse>> reply) {
+  auto active = world_.snapshots.Active();
+  const int64_t asked_us = world_.clock.WallUs();
+  std::vector<FieldViolation> violations;
+  const std::set<std::string> fields = CheckMask(request.update_mask(), &violations);
+  v1::Report report = Masked(request.report(), fields);
+  CheckAmendment(report, fields, active.get(), asked_us, &violations);
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  const bool minor = IsAboutMinor(report, asked_us);
+  if (fields.contains("type") && report.type().empty()) report.set_type("other");
+  Event event;
+  event.set_type(v1::EVENT_TYPE_AMENDED);
+  auto& payload = *event.mutable_amended();
+  *payload.mutable_report() = std::move(report);
+  for (const std::string& field : fields) payload.add_fields(field);
+  payload.set_reason(request.reason());
+  auto decide = [fields, minor, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    auto& amended = *made.mutable_amended();
+    const auto& changed = amended.report();
+    const bool before = BeforeAcceptance(head.stage());
+    const bool centre = IsCentreStaff(actor);
+    const bool staff = centre || actor.role() == v1::ROLE_STATION_HEAD || WorksOn(head, actor.worker());
+    if (!before && !staff) {
+      return Fail(Code::kFailedPrecondition, "AMEND_AT_UNIT", "A unit works on it already; tell the unit, whose phone GetNeed gives, what is wrong.",
+                  "已由社工站接单，请直接联系承办单位更正。");
+    }
+    if (auto good = TakesMore(head); !good) return good;
+    v1::Report whole;
+    *whole.mutable_categories() = fields.contains("categories") ? changed.categories() : head.categories();
+    *whole.mutable_dangers() = fields.contains("dangers") ? changed.dangers() : head.dangers();
+    whole.set_reported_urgency(fields.contains("reported_urgency") ? changed.reported_urgency() : head.reported_urgency());
+    whole.set_restricted(head.restricted() || changed.restricted() || minor);
+    const Judged judged = JudgeReport(whole, snapshot, now_us);
+    const v1::Urgency urgency = centre ? judged.urgency : std::max(judged.urgency, head.urgency());
+    amended.set_urgency(urgency);
+    amended.set_restricted(judged.restricted);
+    amended.set_withdrawal_barred(head.withdrawal_barred() || judged.withdrawal_barred || minor);
+    if (fields.contains("location")) {
+      const auto& location = changed.location();
+      const std::string community = snapshot == nullptr ? std::string() : snapshot->CommunityOf(location.grid_code(), now_us);
+      const bool known = snapshot != nullptr && !community.empty();
+      const bool elsewhere = location.institution() != head.institution() || (known ? community != head.community() : location.grid_code() != head.grid_code());
+      if (elsewhere && !before && !centre) {
+        return Fail(Code::kPermissionDenied, "PLACE_NEEDS_CENTER",
+                    "The new place belongs to another community or institution: tell the centre, which moves the need to the unit that covers it.",
+                    "新地点属于其他社区或机构，请联系中心改派。");
+      }
+      amended.set_community(community);
+      amended.set_reroute(elsewhere);
+    }
+    NeedState facts;
+    facts.set_urgency(urgency);
+    if (amended.reroute()) {
+      *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, facts, now_us);
+    } else if (urgency > head.urgency()) {
+      Hurry(snapshot, head, urgency, now_us, &made);
+    }
+    if (urgency == v1::URGENCY_CRISIS && head.urgency() != v1::URGENCY_CRISIS && snapshot != nullptr) Ring(*snapshot, head, now_us, &amended);
+    return {};
+  };
+  Run(world_, caller, request, "amend", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+}  // namespace gridloop

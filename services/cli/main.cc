@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   AddSubmitCsv(app, session);
   AddInboxVerb(app, session);
   AddStationVerbs(app, session);
+  AddBranchVerbs(app, session);
   AddClosingVerbs(app, session);
   AddCentreVerbs(app, session);
   AddDirectoryVerbs(app, session);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "cli/words.h"
@@ -69,6 +70,12 @@ v1::Reporter& Who(Request& r) { return *r.mutable_report()->mutable_reporter(); 
 v1::Subject& Person(Request& r) { return *r.mutable_report()->mutable_subject(); }
 
 }  // namespace
+
+std::string FlagOf(const std::string& column) {
+  std::string flag = "--" + column;
+  std::ranges::replace(flag, '_', '-');
+  return flag;
+}
 
 const std::vector<ReportField>& ReportFields() {
   static const std::vector<ReportField> kFields = {

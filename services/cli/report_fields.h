@@ -17,5 +17,6 @@ struct ReportField {
 };
 
 const std::vector<ReportField>& ReportFields();
+std::string FlagOf(const std::string& column);  // --grid-code of grid_code
 
 }  // namespace gridloop::cli

@@ -10,12 +10,6 @@
 namespace gridloop::cli {
 namespace {
 
-std::string FlagOf(const std::string& column) {
-  std::string flag = "--" + column;
-  std::ranges::replace(flag, '_', '-');
-  return flag;
-}
-
 void AddSubmit(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("submit", "reports a need");
   auto request = std::make_shared<v1::SubmitNeedRequest>();
@@ -46,7 +40,9 @@ Table ReportTable() { return Table({"NUMBER", "STAGE", "SUBMITTED (+08:00)", "UN
 
 void AddReportRow(const v1::ReporterNeed& need, Table* table) {
   table->Add({need.number(), need.stage_text(), LocalTime(need.submit_time()), need.unit_display_name(), need.unit_phone(), need.expected_date(),
-              need.closing_sentence().empty() ? need.next_step() : need.closing_sentence()});
+              !need.closing_sentence().empty() ? need.closing_sentence()
+              : need.question().empty()        ? need.next_step()
+                                               : need.question()});
 }
 
 void AddReports(CLI::App& app, Session& session) {
@@ -82,7 +78,9 @@ void AddReports(CLI::App& app, Session& session) {
             if (session.json()) return session.PrintJson(change, true);
             const auto& changed = change.need();
             fmt::print("{}  {}  {}  {}\n", changed.number(), changed.stage_text(), changed.unit_display_name(),
-                       changed.closing_sentence().empty() ? changed.next_step() : changed.closing_sentence());
+                       !changed.closing_sentence().empty() ? changed.closing_sentence()
+                       : changed.question().empty()        ? changed.next_step()
+                                                           : changed.question());
             std::fflush(stdout);
           });
     }

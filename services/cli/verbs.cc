@@ -39,6 +39,9 @@ std::string Flags(const v1::Need& need) {
   add(need.urgings() > 0, fmt::format("urged {}×", need.urgings()));
   add(need.conflicts() > 0, fmt::format("{} conflicts", need.conflicts()));
   add(need.offer().binding(), "binding");
+  add(!need.information().empty(), "reporter asked");
+  add(!need.extension().empty(), "extension asked for");
+  add(!need.hold().empty() && need.stage() != v1::STAGE_ON_HOLD, "hold asked for");
   add(need.held_reason() != v1::HELD_REASON_UNSPECIFIED, "held: " + EnumWord(v1::HeldReason_descriptor(), need.held_reason()));
   return flags;
 }
@@ -149,6 +152,9 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("grid code", need.grid_code());
   add("community", need.community());
   add("proposed unit", need.proposed_unit());
+  add("question to the reporter", need.information());
+  add("extension asked for", need.extension());
+  add(need.stage() == v1::STAGE_ON_HOLD ? "on hold by" : "hold asked for", need.hold());
   add("alerted", Join(need.alerted()));
   add("notes", Flags(need));
   if (need.has_submit_time()) add("submitted", LocalTime(need.submit_time(), true));

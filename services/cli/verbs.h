@@ -18,6 +18,7 @@ void AddReporterVerbs(CLI::App& app, Session& session);   // submit, report, rep
 void AddSubmitCsv(CLI::App& app, Session& session);       // submit-csv
 void AddInboxVerb(CLI::App& app, Session& session);       // inbox
 void AddStationVerbs(CLI::App& app, Session& session);    // need, accept, decline, assign … escalate
+void AddBranchVerbs(CLI::App& app, Session& session);     // ask, inform, amend, reassess, replan, extend, hold …
 void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, verify
 void AddCentreVerbs(CLI::App& app, Session& session);     // held, confirm, dispatch, recall, explain-route, replay-route
 void AddDirectoryVerbs(CLI::App& app, Session& session);  // directory …, units, unit, workers, categories

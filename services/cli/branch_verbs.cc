@@ -31,9 +31,11 @@ void AddAmend(CLI::App& app, Session& session) {
     std::vector<const ReportField*> fields;
     std::vector<std::string> values;
     std::string reason;
+    bool staff = false;
   };
   auto flags = std::make_shared<Flags>();
   auto command = AddCommandFlags(verb);
+  verb->add_flag("--as-staff", flags->staff, "for whoever corrects what an app has reported");
   for (const ReportField& field : ReportFields()) {
     if (AmendableFields().contains(field.name)) flags->fields.push_back(&field);
   }
@@ -53,7 +55,7 @@ void AddAmend(CLI::App& app, Session& session) {
     *request.mutable_report() = report.report();
     for (const auto& path : mask) request.mutable_update_mask()->add_paths(path);
     request.set_reason(flags->reason);
-    return RunCommand<v1::AmendNeedResponse>(session, "IntakeService/AmendNeed", *command, request);
+    return RunCommand<v1::AmendNeedResponse>(session, "IntakeService/AmendNeed", *command, request, !flags->staff);
   });
 }
 
@@ -91,15 +93,13 @@ void AddOnOpen(CLI::App& app, Session& session, const std::string& name, const s
 // --approve, or --refuse with --reasons.
 template <class Request>
 void AddDecision(CLI::App* verb, Request& request) {
-  auto* approve = verb->add_flag_callback(
+  auto* decision = verb->add_option_group("decision", "one of the two");
+  decision->add_flag_callback(
       "--approve", [&request] { request.set_approve(true); }, "agrees");
-  auto* refuse = verb->add_flag_callback(
+  decision->add_flag_callback(
       "--refuse", [&request] { request.set_approve(false); }, "does not, with --reasons");
-  approve->excludes(refuse);
+  decision->require_option(1);
   AddText(verb, "--reasons", *request.mutable_reasons(), "why");
-  verb->final_callback([approve, refuse] {
-    if (approve->count() + refuse->count() == 0) throw CLI::RequiredError("--approve or --refuse");
-  });
 }
 
 void AddQuestions(CLI::App& app, Session& session) {

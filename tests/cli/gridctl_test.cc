@@ -267,6 +267,57 @@ TEST_F(Gridctl, ACommandThatIsRepeatedWithWhatItHadLookedUpGivesWhatHappened) {
   ExpectRepeatable({"verify", number, "--approve", "--request-id", "v-1"}, "--closing", closing, StaffToken(v1::ROLE_STATION_HEAD, "h-s01"));
 }
 
+TEST_F(Gridctl, WhatIsBesideTheRoadHasAVerbForEachStep) {
+  std::string number = Offered("beside-1");
+  const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  auto good = [&](std::vector<std::string> arguments, const std::string& token) {
+    arguments.insert(arguments.begin() + 1, number);
+    auto ended = Run(arguments, token);
+    EXPECT_EQ(ended.code, 0) << arguments[0] << ": " << ended.err;
+    return ended.out;
+  };
+  auto refused = [&](std::vector<std::string> arguments, const std::string& token) {
+    arguments.insert(arguments.begin() + 1, number);
+    return Run(arguments, token);
+  };
+  good({"amend", "--summary", "another word", "--reason", "said wrongly"}, app_token_);
+  EXPECT_NE(refused({"amend", "--reason", "nothing given"}, app_token_).err.find("update_mask"), std::string::npos);
+  good({"accept"}, head_token);
+  good({"assign", "--worker", "w-0001"}, head_token);
+  EXPECT_NE(refused({"amend", "--summary", "too late", "--reason", "x"}, app_token_).err.find("AMEND_AT_UNIT"), std::string::npos);
+
+  good({"ask", "--question", "which building?"}, worker_token);
+  EXPECT_NE(Run({"report", number}, app_token_).out.find("which building?"), std::string::npos);
+  EXPECT_NE(Run({"inbox", "s01"}, head_token).out.find("reporter asked"), std::string::npos);
+  const std::string question = IdOf(number, "information");
+  ExpectRepeatable({"inform", number, "--text", "3", "--request-id", "i-1"}, "--information", question, app_token_);
+  good({"ask", "--question", "which floor?"}, worker_token);
+  good({"inform", "--text", "5", "--as-staff"}, worker_token);
+
+  good({"extend", "--clock", "assessment", "--until", "2026-03-20 18:30", "--reason", "away"}, worker_token);
+  EXPECT_EQ(refused({"decide-extension"}, head_token).code, 2);  // --approve or --refuse
+  EXPECT_NE(refused({"decide-extension", "--refuse"}, head_token).err.find("reasons"), std::string::npos);
+  const std::string extension = IdOf(number, "extension");
+  ExpectRepeatable({"decide-extension", number, "--approve", "--request-id", "e-1"}, "--extension", extension, head_token);
+  EXPECT_NE(Run({"deadline", number, "--kind", "assessment"}, auditor_token_).out.find("moved on 2026-03-02 09:00"), std::string::npos);
+
+  good({"hold", "--until", "2026-03-20 09:00", "--reason", "in hospital"}, worker_token);
+  const std::string hold = IdOf(number, "hold");
+  ExpectRepeatable({"decide-hold", number, "--refuse", "--reasons", "shorter", "--request-id", "h-1"}, "--hold", hold, head_token);
+  good({"hold", "--until", "2026-03-10 09:00", "--reason", "in hospital"}, worker_token);
+  good({"decide-hold", "--approve"}, head_token);
+  EXPECT_NE(Run({"need", number}, worker_token).out.find("on-hold"), std::string::npos);
+  good({"resume", "--reason", "back home"}, worker_token);
+
+  good({"assess", "--casework", "--findings", "alone"}, worker_token);
+  good({"reassess", "--findings", "not alone"}, worker_token);
+  good({"grade", "--grade", "three"}, worker_token);
+  good({"plan", "--goal", "walks", "--measures", "weekly"}, worker_token);
+  good({"replan", "--goal", "walks alone", "--measures", "daily", "--reason", "better"}, worker_token);
+  EXPECT_NE(Run({"timeline", number}, auditor_token_).out.find("plan-revised"), std::string::npos);
+}
+
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {
   auto proposed = Report("proposed-1");
   proposed.mutable_report()->add_categories("possible-extreme-behaviour");

@@ -361,18 +361,16 @@ TEST_F(Runtime, AStreamEndsWhenItsCredentialIsRevokedOrExpires) {
 }
 
 TEST_F(Runtime, NothingIsBegunForACallWhoseDeadlineHasPassed) {
-  std::mutex mutex;
-  std::shared_ptr<Gate> blocking, release;
+  constexpr int kAttempts = 20;
+  std::array<Gate, kAttempts> blocking, release;
+  std::atomic<size_t> attempt = 0;
   std::atomic<int> begun = 0;
-  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(kGet,
-                                                                                   [&](const Caller&, const v1::IntakeServiceGetNeedRequest&, auto reply) {
-                                                                                     std::unique_lock lock(mutex);
-                                                                                     auto now_blocking = blocking, until = release;
-                                                                                     lock.unlock();
-                                                                                     now_blocking->Open();
-                                                                                     until->Wait();  // what no handler may do: the poller stands still
-                                                                                     reply(v1::IntakeServiceGetNeedResponse());
-                                                                                   });
+  router_.Unary<v1::IntakeServiceGetNeedRequest, v1::IntakeServiceGetNeedResponse>(
+      kGet, [&](const Caller&, const v1::IntakeServiceGetNeedRequest&, auto reply) {
+        blocking[attempt].Open();
+        release[attempt].Wait();  // what no handler may do: the poller stands still
+        reply(v1::IntakeServiceGetNeedResponse());
+      });
   router_.Unary<v1::SubmitNeedRequest, v1::SubmitNeedResponse>(kSubmit, [&](const Caller&, const v1::SubmitNeedRequest&, auto reply) {
     ++begun;
     reply(v1::SubmitNeedResponse());
@@ -385,21 +383,16 @@ TEST_F(Runtime, NothingIsBegunForACallWhoseDeadlineHasPassed) {
   // A server counts a deadline from when it reads the call. It may read it only after the poller goes on, and then rightly begins it:
   // one call of several that was read in time and not begun is what is looked for.
   bool refused = false;
-  for (int attempt = 0; attempt < 20 && !refused; ++attempt) {
-    {
-      std::lock_guard lock(mutex);
-      blocking = std::make_shared<Gate>();
-      release = std::make_shared<Gate>();
-    }
+  for (; attempt < kAttempts && !refused; ++attempt) {
     v1::IntakeServiceGetNeedResponse got;
     std::promise<Expected<void>> answered;
     client->CallAsync(kGet, v1::IntakeServiceGetNeedRequest(), &got, std::chrono::seconds(30),
                       [&](Expected<void> result) { answered.set_value(std::move(result)); });
-    ASSERT_TRUE(blocking->Wait());
+    ASSERT_TRUE(blocking[attempt].Wait());
     auto late = client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted, std::chrono::milliseconds(100));
     ASSERT_FALSE(late);
     EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
-    release->Open();
+    release[attempt].Open();
     EXPECT_TRUE(answered.get_future().get());
     EXPECT_TRUE(client->Call(kSubmit, v1::SubmitNeedRequest(), &submitted));  // the poller has passed the late one
     refused = begun == ++expected;

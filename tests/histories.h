@@ -139,6 +139,13 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       StartClock(&event, v1::CLOCK_KIND_HOLD, head.hold().due_us());
       AddPauses(head, &event);
       break;
+    case v1::EVENT_TYPE_REOPENED:
+      event.mutable_reopened();
+      StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_AFTER_VISIT_RECORDED:
+      event.mutable_after_visit_recorded();
+      break;
     case v1::EVENT_TYPE_ASSESSMENT_REVISED:
       event.mutable_assessment_revised();
       break;
@@ -224,6 +231,7 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       break;
     case v1::EVENT_TYPE_ANSWERED:
       event.mutable_answered()->mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+      event.mutable_answered()->set_reopen_until_us(kHoldEndUs);
       break;
     case v1::EVENT_TYPE_EMERGENCY_RECORDED:
       event.mutable_emergency_recorded();
@@ -259,6 +267,7 @@ inline Event Next(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_CLOSING_VERIFIED:
       event.mutable_closing_verified()->set_closing(head.closing_event_id());
       event.mutable_closing_verified()->set_approved(true);
+      event.mutable_closing_verified()->set_reopen_until_us(kHoldEndUs);
       break;
     case v1::EVENT_TYPE_ESCALATED:
       event.mutable_escalated()->set_level(1);

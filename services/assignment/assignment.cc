@@ -45,6 +45,12 @@ bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now
   });
 }
 
+// Until when a need that ends now may be reopened by policy; 0: not at all.
+int64_t ReopenUntil(const Snapshot* snapshot, int64_t now_us) {
+  constexpr int64_t kDayUs = 86'400'000'000;
+  return snapshot == nullptr || snapshot->policy().reopen_days() == 0 ? 0 : now_us + snapshot->policy().reopen_days() * kDayUs;
+}
+
 bool Runs(const NeedState& head, v1::ClockKind kind) {
   return std::ranges::any_of(head.clocks(), [kind](const auto& clock) {
     return clock.start().kind() == kind || (clock.start().kind() == v1::CLOCK_KIND_CHASE && clock.start().chased() == kind);
@@ -228,7 +234,8 @@ void Assignment::AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& r
   Event event;
   event.set_type(v1::EVENT_TYPE_ANSWERED);
   *event.mutable_answered()->mutable_closing() = request.closing();
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    made.mutable_answered()->set_reopen_until_us(ReopenUntil(snapshot, now_us));
     if (head.urgency() != v1::URGENCY_CRISIS) return {};
     return Fail(Code::kFailedPrecondition, "CRISIS_NOT_ANSWERED",
                 "A crisis is not answered at once: record what was done and ask for its closing with RequestClosing, which the centre verifies.",
@@ -436,12 +443,45 @@ void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequ
                   head.verified_by_center() ? "The centre verifies this closing." : "The station's head verifies this closing.",
                   head.verified_by_center() ? "此件由中心审核结案。" : "此件由站长审核结案。");
     }
-    if (!made.closing_verified().approved()) {
+    if (made.closing_verified().approved()) {
+      made.mutable_closing_verified()->set_reopen_until_us(ReopenUntil(snapshot, now_us));
+    } else {
       StartStepClock(snapshot, head.stage_before_closing(), head, now_us, &made);
     }
     return {};
   };
   Run(world_, caller, request, "verify-closing", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::ReopenNeed(const Caller& caller, const v1::ReopenNeedRequest& request, Callback<Expected<v1::ReopenNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_REOPENED);
+  event.mutable_reopened()->set_reason(request.reason());
+  auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (now_us > head.reopen_until_us()) {
+      return Fail(Code::kFailedPrecondition, "REOPEN_TOO_LATE",
+                  "The time for reopening has passed, or the policy gives none; report anew and name this need as related_need.",
+                  "已超过可重新办理的期限，请重新上报并注明关联需求。");
+    }
+    if (auto good = TakesMore(head); !good) return good;
+    StartStepClock(snapshot, v1::STAGE_ACCEPTED, head, now_us, &made);
+    return {};
+  };
+  Run(world_, caller, request, "reopen", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::RecordAfterVisit(const Caller& caller, const v1::RecordAfterVisitRequest& request, Callback<Expected<v1::RecordAfterVisitResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("findings", request.findings(), 1, 2000, &violations);
+  if (request.satisfaction() < 0 || request.satisfaction() > 5) violations.push_back({"satisfaction", "must be 1 to 5, or 0 if not asked"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_AFTER_VISIT_RECORDED);
+  event.mutable_after_visit_recorded()->set_findings(request.findings());
+  event.mutable_after_visit_recorded()->set_satisfaction(request.satisfaction());
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) { return TakesMore(head); };
+  Run(world_, caller, request, "record-after-visit", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedRequest& request, Callback<Expected<v1::EscalateNeedResponse>> reply) {

@@ -45,6 +45,8 @@ class Assignment {
   void DecideExtension(const Caller& caller, const v1::DecideExtensionRequest& request, Callback<Expected<v1::DecideExtensionResponse>> reply);
   void RequestHold(const Caller& caller, const v1::RequestHoldRequest& request, Callback<Expected<v1::RequestHoldResponse>> reply);
   void DecideHold(const Caller& caller, const v1::DecideHoldRequest& request, Callback<Expected<v1::DecideHoldResponse>> reply);
+  void ReopenNeed(const Caller& caller, const v1::ReopenNeedRequest& request, Callback<Expected<v1::ReopenNeedResponse>> reply);
+  void RecordAfterVisit(const Caller& caller, const v1::RecordAfterVisitRequest& request, Callback<Expected<v1::RecordAfterVisitResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
 
  private:

@@ -225,6 +225,29 @@ void AddTimeVerbs(CLI::App& app, Session& session) {
       [](CLI::App* verb, auto& request) { AddText(verb, "--reason", *request.mutable_reason(), "why")->required(); });
 }
 
+void AddAfterEnd(CLI::App& app, Session& session) {
+  auto* reopen = app.add_subcommand("reopen", "opens a closed need again, within the days of the policy");
+  auto reopened = std::make_shared<v1::ReopenNeedRequest>();
+  auto reopen_flags = AddCommandFlags(reopen);
+  AddText(reopen, "--reason", *reopened->mutable_reason(), "why")->required();
+  OnRun(reopen,
+        [&session, reopened, reopen_flags] { return RunCommand<v1::ReopenNeedResponse>(session, "AssignmentService/ReopenNeed", *reopen_flags, *reopened); });
+
+  struct Visit {
+    v1::RecordAfterVisitRequest request;
+    int satisfaction = 0;
+  };
+  auto* visit = app.add_subcommand("after-visit", "records a visit after the closing (回访), which stays");
+  auto visited = std::make_shared<Visit>();
+  auto visit_flags = AddCommandFlags(visit);
+  AddText(visit, "--findings", *visited->request.mutable_findings(), "what was found")->required();
+  visit->add_option("--satisfaction", visited->satisfaction, "1 to 5")->check(CLI::Range(1, 5));
+  OnRun(visit, [&session, visited, visit_flags] {
+    visited->request.set_satisfaction(visited->satisfaction);
+    return RunCommand<v1::RecordAfterVisitResponse>(session, "AssignmentService/RecordAfterVisit", *visit_flags, visited->request);
+  });
+}
+
 }  // namespace
 
 void AddBranchVerbs(CLI::App& app, Session& session) {
@@ -232,6 +255,7 @@ void AddBranchVerbs(CLI::App& app, Session& session) {
   AddAmend(app, session);
   AddRevisions(app, session);
   AddTimeVerbs(app, session);
+  AddAfterEnd(app, session);
 }
 
 }  // namespace gridloop::cli

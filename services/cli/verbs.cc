@@ -153,6 +153,9 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("community", need.community());
   add("proposed unit", need.proposed_unit());
   add("question to the reporter", need.information());
+  if (need.has_reopen_limit_time()) add("may be reopened until", LocalTime(need.reopen_limit_time()));
+  if (need.reopenings() > 0) add("reopened", fmt::format("{}×", need.reopenings()));
+  if (need.after_visits() > 0) add("visits after the closing", fmt::format("{}", need.after_visits()));
   add("extension asked for", need.extension());
   add(need.stage() == v1::STAGE_ON_HOLD ? "on hold by" : "hold asked for", need.hold());
   add("alerted", Join(need.alerted()));

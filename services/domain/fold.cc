@@ -97,6 +97,8 @@ Void CheckBranch(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_HOLD_DECIDED:
       if (Void wrong = CheckDecision(state.hold(), event.hold_decided().request(), event.actor()); wrong != Void::kNone) return wrong;
       return event.hold_decided().approved() && !state.information_event_id().empty() ? Void::kBarred : Void::kNone;  // one pause at a time
+    case v1::EVENT_TYPE_REOPENED:
+      return event.logged_at_us() <= state.reopen_until_us() ? Void::kNone : Void::kClock;
     case v1::EVENT_TYPE_PLAN_REVISED:
       return state.casework() ? Void::kNone : Void::kBarred;  // what is no casework has no plan
     default:
@@ -290,6 +292,23 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
     case v1::EVENT_TYPE_RESUMED:
       if (event.resumed().kind() == v1::CLOCK_KIND_HOLD) state.clear_hold();
       break;
+    case v1::EVENT_TYPE_REOPENED:
+      // Whose it was has it, and begins again; who did the former work never verifies it.
+      state.set_owner(state.unit());
+      state.clear_worker();
+      state.clear_co_workers();
+      state.clear_casework();
+      state.clear_grade();
+      state.clear_services();
+      state.clear_closing_reason();
+      state.clear_closing_offset();
+      state.clear_ended_us();
+      state.clear_reopen_until_us();
+      state.set_reopenings(state.reopenings() + 1);
+      break;
+    case v1::EVENT_TYPE_AFTER_VISIT_RECORDED:
+      state.set_after_visits(state.after_visits() + 1);
+      break;
     case v1::EVENT_TYPE_ASSESSMENT_REVISED:
       if (!event.assessment_revised().type().empty()) state.set_type(event.assessment_revised().type());
       break;
@@ -363,6 +382,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     case v1::EVENT_TYPE_ANSWERED:
       state.set_closing_reason(v1::CLOSING_REASON_ANSWERED);
       state.set_closing_offset(offset);
+      state.set_reopen_until_us(event.answered().reopen_until_us());
       break;
     case v1::EVENT_TYPE_ASSESSED:
       state.set_casework(event.assessed().casework());
@@ -388,7 +408,9 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     case v1::EVENT_TYPE_CLOSING_VERIFIED:
       state.clear_closing_event_id();
       state.clear_verified_by_center();
-      if (!event.closing_verified().approved()) {
+      if (event.closing_verified().approved()) {
+        state.set_reopen_until_us(event.closing_verified().reopen_until_us());
+      } else {
         state.clear_closing_reason();
         state.clear_closing_offset();
       }
@@ -411,7 +433,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       ApplyBranch(state, event, before, offset);
       break;
   }
-  if (Ended(state)) {
+  if (Ended(state) && state.ended_us() == 0) {
     state.clear_owner();
     state.clear_offer();
     state.clear_alerts();

@@ -316,6 +316,13 @@ TEST_F(Gridctl, WhatIsBesideTheRoadHasAVerbForEachStep) {
   good({"plan", "--goal", "walks", "--measures", "weekly"}, worker_token);
   good({"replan", "--goal", "walks alone", "--measures", "daily", "--reason", "better"}, worker_token);
   EXPECT_NE(Run({"timeline", number}, auditor_token_).out.find("plan-revised"), std::string::npos);
+
+  good({"close", "--reason", "moved", "--result", "r", "--sentence", "s"}, worker_token);
+  good({"verify", "--approve"}, head_token);
+  good({"after-visit", "--findings", "well", "--satisfaction", "4"}, worker_token);
+  EXPECT_NE(Run({"need", number}, worker_token).out.find("may be reopened until"), std::string::npos);
+  good({"reopen", "--reason", "came back"}, head_token);
+  EXPECT_NE(Run({"need", number}, head_token).out.find("accepted"), std::string::npos);
 }
 
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {

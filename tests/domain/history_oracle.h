@@ -26,6 +26,10 @@ class HistoryOracle {
 
   void Add(const Step& step) {
     history_.push_back(step);
+    if (step.type == v1::EVENT_TYPE_REOPENED) {  // as if its unit had accepted it just now
+      current_ = {{v1::EVENT_TYPE_OFFER_ACCEPTED}};
+      return;
+    }
     if (step.type == v1::EVENT_TYPE_RECALLED || step.moved) current_.clear();  // the work begins anew
     current_.push_back(step);
   }
@@ -34,7 +38,9 @@ class HistoryOracle {
   bool May(v1::EventType type) const {
     using namespace v1;
     if (type == EVENT_TYPE_SUBMITTED) return history_.empty();
-    if (history_.empty() || Ended()) return false;
+    if (history_.empty()) return false;
+    bool after_closing = type == EVENT_TYPE_REOPENED || type == EVENT_TYPE_AFTER_VISIT_RECORDED;
+    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN);
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
     bool working = accepted && !ClosingWaits() && !OnHold();
     EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
@@ -102,7 +108,7 @@ class HistoryOracle {
   v1::Stage Stage() const {
     using namespace v1;
     if (history_.empty()) return STAGE_UNSPECIFIED;
-    if (Ended()) return history_.back().type == EVENT_TYPE_WITHDRAWN ? STAGE_WITHDRAWN : STAGE_CLOSED;
+    if (Ended()) return Has(EVENT_TYPE_WITHDRAWN) ? STAGE_WITHDRAWN : STAGE_CLOSED;
     if (ClosingWaits()) return STAGE_EVALUATED;
     if (OnHold()) return STAGE_ON_HOLD;
     if (Has(EVENT_TYPE_OFFER_ACCEPTED)) {
@@ -127,7 +133,7 @@ class HistoryOracle {
   }
 
   bool Ended() const {
-    return std::ranges::any_of(history_, [](const Step& step) {
+    return std::ranges::any_of(current_, [](const Step& step) {
       return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
     });
   }
@@ -157,7 +163,7 @@ class HistoryOracle {
   bool IsPlanned() const { return Has(v1::EVENT_TYPE_PLANNED) || (Has(v1::EVENT_TYPE_ASSESSED) && !IsCasework()); }
 
   std::vector<Step> history_;
-  std::vector<Step> current_;  // since the last recall
+  std::vector<Step> current_;  // since the work last began anew: a recall, another place, a reopening
 };
 
 }  // namespace gridloop::histories

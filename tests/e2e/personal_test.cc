@@ -342,6 +342,7 @@ void Personal::WalkTheLifeOfNeeds() {
   Do<v1::ResumeNeedResponse>(worker_, "AssignmentService/ResumeNeed", resume);
   RequestAndVerify(closed_, worker_, false);
   RequestAndVerify(closed_, worker_, true);
+  Do<v1::RecordAfterVisitResponse>(worker_, "AssignmentService/RecordAfterVisit", On<v1::RecordAfterVisitRequest>(closed_));
   // Withdrawn; answered at once; open.
   Do<v1::WithdrawNeedResponse>(app_, "IntakeService/WithdrawNeed", On<v1::WithdrawNeedRequest>(SubmitMarked()));
   std::string answered = SubmitMarked();
@@ -349,6 +350,7 @@ void Personal::WalkTheLifeOfNeeds() {
   auto answer = On<v1::AnswerNeedRequest>(answered);
   answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
   Do<v1::AnswerNeedResponse>(head_, "AssignmentService/AnswerNeed", answer);
+  Do<v1::ReopenNeedResponse>(head_, "AssignmentService/ReopenNeed", On<v1::ReopenNeedRequest>(answered));
   open_ = SubmitMarked();
   Offered(open_);
   v1::ListNeedsRequest mine;

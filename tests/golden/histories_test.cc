@@ -347,6 +347,14 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        ToAssigned(w);
        w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_PLAN_REVISED, EVENT_TYPE_ASSESSMENT_REVISED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED, EVENT_TYPE_PLAN_REVISED});
      }},
+    {"reopened-and-visited",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.Go(EVENT_TYPE_REOPENED);  // is open
+       w.GoAll({EVENT_TYPE_ANSWERED, EVENT_TYPE_AFTER_VISIT_RECORDED, EVENT_TYPE_REOPENED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ANSWERED});
+       w.now_us = kHoldEndUs;
+       w.GoAll({EVENT_TYPE_REOPENED, EVENT_TYPE_AFTER_VISIT_RECORDED});  // too late; the visit is not
+     }},
     {"void-attempts",
      [](Writer& w) {
        ToOffer(w);

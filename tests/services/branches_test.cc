@@ -396,6 +396,62 @@ TEST_F(Branches, AMaskNamesFieldsThatMayBeCorrectedAndTheirValuesAreChecked) {
   EXPECT_EQ(refused.error().fields.at(0).field, "report.type");
 }
 
+TEST_F(Branches, AClosedNeedIsReopenedWithinTheDaysOfThePolicyAndBeginsAgainAtItsUnit) {
+  std::string name;
+  const Who worker = Assigned("reopened", &name);
+  auto answer = On<v1::AnswerNeedRequest>(name);
+  answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+  answer.mutable_closing()->set_result_summary("told");
+  answer.mutable_closing()->set_reporter_sentence("done");
+  auto reopen = On<v1::ReopenNeedRequest>(name);
+  reopen.set_reason("MARK-fell again");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, head, reopen)), "WRONG_STAGE");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::AnswerNeed, worker, answer)), "OK");
+  EXPECT_EQ(Seen(name).stage_text(), "已办结");
+  clock.AdvanceTo(kMondayNineUs + 30 * kDayUs);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, worker, reopen)), "ROLE_NOT_ALLOWED");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, Branches::other_head, reopen)), "NOT_YOUR_NEED");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, head, reopen)), "OK");
+  auto state = State(name);
+  EXPECT_EQ(state->stage(), v1::STAGE_ACCEPTED);
+  EXPECT_EQ(state->owner(), "r-320585100001");
+  EXPECT_TRUE(state->worker().empty());
+  EXPECT_EQ(state->executors(0), worker.worker);  // never verifies it
+  EXPECT_NE(NextClock(*state), nullptr);
+  EXPECT_EQ(Seen(name).stage_text(), "服务中");
+  EXPECT_TRUE(Seen(name).closing_sentence().empty());
+  auto boxes = Inbox(head, "units/s01");
+  EXPECT_NE(std::ranges::find(boxes, name), boxes.end());
+  EXPECT_TRUE(Intact(name));
+}
+
+TEST_F(Branches, AfterThoseDaysItIsReportedAnewAndVisitsLeaveItClosed) {
+  std::string name;
+  const Who worker = Assigned("visited", &name);
+  auto visit = On<v1::RecordAfterVisitRequest>(name);
+  visit.set_findings("MARK-well");
+  visit.set_satisfaction(5);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::RecordAfterVisit, worker, visit)), "WRONG_STAGE");
+  auto answer = On<v1::AnswerNeedRequest>(name);
+  answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
+  answer.mutable_closing()->set_result_summary("told");
+  answer.mutable_closing()->set_reporter_sentence("done");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::AnswerNeed, worker, answer)), "OK");
+  const int64_t ended_us = State(name)->ended_us();
+  clock.AdvanceTo(kMondayNineUs + 30 * kDayUs + 1);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RecordAfterVisit, worker, visit)), "OK");
+  auto reopen = On<v1::ReopenNeedRequest>(name);
+  reopen.set_reason("too late");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, head, reopen)), "REOPEN_TOO_LATE");
+  EXPECT_EQ(State(name)->stage(), v1::STAGE_CLOSED);
+  EXPECT_EQ(State(name)->ended_us(), ended_us);
+  EXPECT_EQ(State(name)->after_visits(), 1U);
+  EXPECT_EQ(Seen(name).closing_sentence(), "done");
+  EXPECT_TRUE(Inbox(head, "units/s01").empty());
+  visit.set_satisfaction(6);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::RecordAfterVisit, worker, visit)), "INVALID_FIELDS");
+}
+
 TEST_F(Branches, AssessmentAndPlanAreRevisedAndTheFormerOnesStay) {
   std::string name;
   const Who worker = Assigned("revised", &name);

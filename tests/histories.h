@@ -90,7 +90,7 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_INFORMATION_REQUESTED:
       event.mutable_information_requested();
       StartClock(&event, v1::CLOCK_KIND_INFORMATION, kNoonUs + 3 * kHourUs);
-      AddPauses(head, &event);
+      AddPauses(head, kNoonUs, &event);
       break;
     case v1::EVENT_TYPE_INFORMATION_PROVIDED:
       event.mutable_information_provided()->set_request(head.information_event_id());
@@ -137,7 +137,7 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       event.mutable_hold_decided()->set_request(head.hold().event_id());
       event.mutable_hold_decided()->set_approved(true);
       StartClock(&event, v1::CLOCK_KIND_HOLD, head.hold().due_us());
-      AddPauses(head, &event);
+      AddPauses(head, kNoonUs, &event);
       break;
     case v1::EVENT_TYPE_REOPENED:
       event.mutable_reopened();

@@ -89,7 +89,7 @@ void Assignment::RequestInformation(const Caller& caller, const v1::RequestInfor
                   "补正次数已达上限，请电话联系或上门核实。");
     }
     *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_INFORMATION, head, now_us);
-    AddPauses(head, &made);
+    AddPauses(head, now_us, &made);
     return {};
   };
   Run(world_, caller, request, "request-information", std::move(event), std::move(violations), decide, std::move(reply));
@@ -145,7 +145,8 @@ void Assignment::RequestExtension(const Caller& caller, const v1::RequestExtensi
     }
     if (auto good = TakesMore(head); !good) return good;
     auto& asked = *made.mutable_extension_requested();
-    const auto clock = std::ranges::find_if(head.clocks(), [&](const auto& each) { return each.start().kind() == asked.kind() && each.paused_us() == 0; });
+    const auto clock = std::ranges::find_if(
+        head.clocks(), [&](const auto& each) { return each.start().kind() == asked.kind() && each.paused_us() == 0 && each.start().due_us() > now_us; });
     if (clock == head.clocks().end()) {
       return Fail(Code::kFailedPrecondition, "CLOCK_NOT_RUNNING",
                   "This clock does not run: it has not begun, has passed or stands still; get the need and look at its deadlines.",
@@ -182,15 +183,17 @@ void Assignment::DecideExtension(const Caller& caller, const v1::DecideExtension
                   "所申请的期限已过，请退回并重新申请。");
     }
     if (const auto* clock = FindClock(head, asked.kind(), asked.object(), v1::CLOCK_KIND_UNSPECIFIED); clock != nullptr) {
-      if (asked.due_us() <= clock->start().due_us()) return NotOpen("EXTENSION_NOT_OPEN", "extension", "deadlines", "该时限已晚于所申请的期限。");
+      if (asked.due_us() <= clock->start().due_us()) {
+        return Fail(Code::kFailedPrecondition, "EXTENSION_OVERTAKEN", "The deadline is later already than what was asked for; refuse the request.",
+                    "现有期限已晚于所申请的期限，请退回该申请。");
+      }
       auto& change = *made.add_clock_changes();
       change.set_kind(asked.kind());
       change.set_object(asked.object());
       change.set_due_us(asked.due_us());
       return {};
     }
-    const bool stands = std::ranges::any_of(head.clocks(), [&](const auto& each) { return each.start().kind() == asked.kind() && each.paused_us() != 0; });
-    if (stands) {
+    if (StandsStill(head, asked.kind())) {
       return Fail(Code::kFailedPrecondition, "CLOCK_NOT_RUNNING", "The clock stands still while the reporter is asked; decide when it runs again.",
                   "该时限因补正暂停，请在恢复计时后审批。");
     }
@@ -243,7 +246,7 @@ void Assignment::DecideHold(const Caller& caller, const v1::DecideHoldRequest& r
                   "正在等待补正，请在答复后再审批挂起。");
     }
     *made.add_clocks() = ClockUntil(v1::CLOCK_KIND_HOLD, "hold", asked.due_us());
-    AddPauses(head, &made);
+    AddPauses(head, now_us, &made);
     return {};
   };
   Run(world_, caller, request, "decide-hold", std::move(event), std::move(violations), decide, std::move(reply));
@@ -259,7 +262,10 @@ void Assignment::ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& r
   event.mutable_resumed()->set_kind(v1::CLOCK_KIND_HOLD);
   event.mutable_resumed()->set_reason(request.reason());
   auto decide = [hold](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.stage() != v1::STAGE_ON_HOLD || head.hold().event_id() != hold) return NotOpen("HOLD_NOT_OPEN", "hold", "hold", "该件未处于此挂起状态，请刷新。");
+    if (head.stage() != v1::STAGE_ON_HOLD && head.hold().event_id() == hold) {
+      return Fail(Code::kFailedPrecondition, "NOT_ON_HOLD", "This hold waits for a decision yet; decide on it with DecideHold.", "该挂起申请尚待审批。");
+    }
+    if (head.hold().event_id() != hold) return NotOpen("HOLD_NOT_OPEN", "hold", "hold", "该件未处于此挂起状态，请刷新。");
     return {};
   };
   Run(world_, caller, request, "resume", std::move(event), std::move(violations), decide, std::move(reply));

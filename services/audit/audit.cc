@@ -54,21 +54,25 @@ Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::E
 }
 
 Expected<Audit::ClockHistory> Audit::FollowClock(const NeedState& state, const FoundClock& found, const WorkCalendar& calendar) const {
-  const auto& clock = found.clock;
-  const auto& start = clock.start();
+  const auto& [clock, starter] = found;
   ClockHistory history;
-  DueTime due = calendar.Due(clock.started_us(), start.limit());
-  // Whoever put its end off, or asked for it, said when it is due: there is nothing to count.
-  if (!start.has_limit()) due = {.due_us = start.due_us(), .counted = {}};
-  history.counted = std::move(due.counted);
-  history.due_us = due.due_us;
+  v1::LimitUnit unit = v1::LIMIT_UNIT_UNSPECIFIED;
+  for (const auto& start : starter.clocks()) {
+    if (start.kind() != clock.start().kind() || start.chased() != clock.start().chased()) continue;
+    // Whoever put its end off, or asked for it, said when it is due: there is nothing to count.
+    DueTime due = start.has_limit() ? calendar.Due(clock.started_us(), start.limit()) : DueTime{.due_us = start.due_us(), .counted = {}};
+    history.counted = std::move(due.counted);
+    history.due_us = due.due_us;
+    history.told_us = start.due_us();
+    unit = start.limit().unit();
+  }
   int64_t paused_us = 0;
-  for (const auto& applied : state.applied()) {
-    if (applied.version() <= found.starter.version() || (history.due_us == start.due_us() && clock.paused_us() == 0)) continue;
-    auto event = ReadEvent(world_, applied.offset());
+  const auto later = std::ranges::upper_bound(state.applied(), starter.version(), {}, &store::v1::Applied::version);
+  for (auto applied = later; applied != state.applied().end(); ++applied) {
+    auto event = ReadEvent(world_, applied->offset());
     if (!event) return std::unexpected(event.error());
     for (const auto& change : event->clock_changes()) {
-      if (change.kind() != start.kind() || change.object() != clock.object() || change.chased() != start.chased()) continue;
+      if (change.kind() != clock.start().kind() || change.object() != clock.object() || change.chased() != clock.start().chased()) continue;
       auto& made = history.changes.emplace_back();
       made.at_us = event->logged_at_us();
       if (change.due_us() == 0) {
@@ -76,14 +80,16 @@ Expected<Audit::ClockHistory> Audit::FollowClock(const NeedState& state, const F
         continue;
       }
       made.due_us = change.due_us();
-      if (paused_us == 0) {
+      made.moved = paused_us == 0 || !change.rule().empty();
+      history.told_us = change.due_us();
+      if (made.moved) {
         history.due_us = change.due_us();  // to where the event says
-        made.moved = true;
-        continue;
+      } else {
+        auto then = CalendarOf(*event);
+        if (!then) return std::unexpected(then.error());
+        history.due_us = then->DueAfterPause(history.due_us, unit, paused_us, event->logged_at_us()).due_us;
       }
-      auto then = CalendarOf(*event);
-      if (!then) return std::unexpected(then.error());
-      history.due_us = then->DueAfterPause(history.due_us, start.limit().unit(), paused_us, event->logged_at_us()).due_us;
+      if (!change.rule().empty()) unit = change.limit().unit();
       paused_us = 0;
     }
   }
@@ -153,24 +159,27 @@ void Audit::ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineReque
   }
   auto found = FindClock(**state, request);
   if (!found) return reply(std::unexpected(found.error()));
-  const auto& [clock, starter] = *found;
+  auto& [clock, starter] = *found;
   v1::ExplainDeadlineResponse response;
-  *response.mutable_deadline() = cut ? CutDeadline(clock) : ToDeadline(clock);
   if (!cut) response.set_started_by(starter.type());
   response.set_calendar_hash(Hex(clock.calendar_hash()));
   response.set_policy_hash(Hex(clock.policy_hash()));
-  auto counted_by = CalendarOf(starter);
+  auto counted_by = CalendarOf(found->starter);
   if (!counted_by) return reply(std::unexpected(counted_by.error()));
   const WorkCalendar& calendar = *counted_by;
   auto history = FollowClock(**state, *found, calendar);
   if (!history) return reply(std::unexpected(history.error()));
-  const auto& start = clock.start();
+  const bool runs = std::ranges::any_of((*state)->clocks(), [&](const auto& each) {
+    return each.object() == clock.object() && each.start().kind() == clock.start().kind() && each.start().chased() == clock.start().chased();
+  });
+  if (!runs) clock.mutable_start()->set_due_us(history->told_us);  // as it ended
+  *response.mutable_deadline() = cut ? CutDeadline(clock) : ToDeadline(clock);
   for (const auto& span : history->counted) {
     auto& counted = *response.add_counted();
     *counted.mutable_start_time() = ToTimestamp(span.start_us);
     *counted.mutable_end_time() = ToTimestamp(span.end_us);
   }
-  response.set_reproduced(history->due_us == start.due_us());
+  response.set_reproduced(history->due_us == history->told_us && history->told_us == clock.start().due_us());
   if (cut) return reply(std::move(response));
   response.set_explanation(Explain(clock, *history, calendar, world_.clock.WallUs()));
   response.set_explanation_zh(ExplainZh(clock, *history, calendar, world_.clock.WallUs()));

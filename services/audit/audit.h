@@ -41,7 +41,8 @@ class Audit {
     };
     std::vector<CountedSpan> counted;  // of the limit as it started
     std::vector<Change> changes;
-    int64_t due_us = 0;  // computed again
+    int64_t due_us = 0;   // computed again
+    int64_t told_us = 0;  // as the log says
   };
   Expected<ClockHistory> FollowClock(const NeedState& state, const FoundClock& found, const WorkCalendar& calendar) const;
   static std::string Explain(const store::v1::RunningClock& clock, const ClockHistory& history, const WorkCalendar& calendar, int64_t now_us);

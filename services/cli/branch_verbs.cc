@@ -30,6 +30,7 @@ void AddAmend(CLI::App& app, Session& session) {
   struct Flags {
     std::vector<const ReportField*> fields;
     std::vector<std::string> values;
+    std::vector<CLI::Option*> options;  // an empty value clears the field
     std::string reason;
     bool staff = false;
   };
@@ -40,17 +41,20 @@ void AddAmend(CLI::App& app, Session& session) {
     if (AmendableFields().contains(field.name)) flags->fields.push_back(&field);
   }
   flags->values.resize(flags->fields.size());
-  for (size_t i = 0; i < flags->fields.size(); ++i) AddText(verb, FlagOf(flags->fields[i]->name), flags->values[i], flags->fields[i]->help);
+  for (size_t i = 0; i < flags->fields.size(); ++i) {
+    flags->options.push_back(AddText(verb, FlagOf(flags->fields[i]->name), flags->values[i], flags->fields[i]->help));
+  }
   AddText(verb, "--reason", flags->reason, "why")->required();
   OnRun(verb, [&session, flags, command] {
     v1::SubmitNeedRequest report;
     v1::AmendNeedRequest request;
     std::set<std::string> mask;
     for (size_t i = 0; i < flags->fields.size(); ++i) {
-      if (flags->values[i].empty()) continue;
+      if (flags->options[i]->count() == 0) continue;
       const ReportField& field = *flags->fields[i];
-      if (auto wrong = field.set(report, flags->values[i]); !wrong.empty()) throw CLI::ValidationError(FlagOf(field.name), wrong);
       mask.insert(AmendableFields().at(field.name));
+      if (flags->values[i].empty()) continue;
+      if (auto wrong = field.set(report, flags->values[i]); !wrong.empty()) throw CLI::ValidationError(FlagOf(field.name), wrong);
     }
     *request.mutable_report() = report.report();
     for (const auto& path : mask) request.mutable_update_mask()->add_paths(path);

@@ -40,8 +40,17 @@ bool Verifies(const v1::Actor& actor, const store::v1::NeedState& state) {
   return state.verified_by_center() ? IsOfItsCentre(actor, state) : HeadsIt(actor, state);
 }
 
+// So must whoever decides on an extension or a hold.
+bool Decides(const v1::Actor& actor, const store::v1::NeedState& state) {
+  auto decides_on = [&](const store::v1::OpenRequest& asked) {
+    if (asked.event_id().empty() || (!asked.worker().empty() && asked.worker() == actor.worker())) return false;
+    return asked.decided_by_center() ? IsOfItsCentre(actor, state) : HeadsIt(actor, state);
+  };
+  return decides_on(state.extension()) || (state.stage() != v1::STAGE_ON_HOLD && decides_on(state.hold()));
+}
+
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
-  if (WorksOn(state, actor.worker()) || Verifies(actor, state)) return true;
+  if (WorksOn(state, actor.worker()) || Verifies(actor, state) || Decides(actor, state)) return true;
   // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
   bool before = BeforeAcceptance(state);
   bool nobody_yet = state.stage() == v1::STAGE_ACCEPTED && state.worker().empty();

@@ -64,6 +64,8 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
     const bool stands = clock.paused_us() != 0;
     if (change.due_us() == 0) {
       if (!Starts(event) || stands || IsPause(change.kind())) return Void::kPayload;
+      // What is overdue is not asked away.
+      if (event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED && clock.start().due_us() <= event.logged_at_us()) return Void::kClock;
     } else if (stands) {
       if (!ends_pause || change.due_us() < event.logged_at_us()) return Void::kPayload;
     } else if (Void wrong = CheckMove(state, event, change, clock); wrong != Void::kNone) {
@@ -75,10 +77,11 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
     const bool moves = event.extension_decided().approved() && FindClock(state, asked.kind(), asked.object(), v1::CLOCK_KIND_UNSPECIFIED) != nullptr;
     if (moves != (event.clock_changes_size() == 1)) return Void::kPayload;
   }
-  if (!ends_pause) return Void::kNone;
+  const bool on_hold = event.hold_decided().approved();  // everything stands still
+  if (!ends_pause && !on_hold) return Void::kNone;
   for (int i = 0; i < state.clocks_size(); ++i) {
     bool goes_on = std::ranges::find(stopped, i) != stopped.end() || std::ranges::find(changed, i) != changed.end();
-    if (state.clocks(i).paused_us() != 0 && !goes_on) return Void::kInvariant;
+    if ((on_hold || state.clocks(i).paused_us() != 0) && !goes_on) return Void::kInvariant;
   }
   return Void::kNone;
 }
@@ -93,20 +96,24 @@ void ApplyClockChanges(NeedState& state, const Event& event) {
         clock.clear_paused_us();
         clock.mutable_start()->set_due_us(change.due_us());
         clock.mutable_start()->set_provisional(change.provisional());
+        if (!change.rule().empty()) {
+          clock.mutable_start()->set_rule(change.rule());
+          *clock.mutable_start()->mutable_limit() = change.limit();
+        }
+        if (change.kind() == v1::CLOCK_KIND_OFFER) state.mutable_offer()->set_due_us(change.due_us());
       }
     }
   }
 }
 
-void AddPauses(const NeedState& head, Event* event) {
+void AddPauses(const NeedState& head, int64_t now_us, Event* event) {
   const bool all = event->type() == v1::EVENT_TYPE_HOLD_DECIDED;
+  if (!all && head.urgency() == v1::URGENCY_CRISIS) return;
   const auto& stops = StoppedKinds(*event);
   for (const auto& clock : head.clocks()) {
     const bool ends = std::ranges::find(stops, ChasedKind(clock)) != stops.end();
-    const bool chases = clock.start().kind() == v1::CLOCK_KIND_CHASE;
-    // Decisions that others owe are not put off by asking the reporter.
-    const bool decision = ChasedKind(clock) == v1::CLOCK_KIND_EXTENSION || ChasedKind(clock) == v1::CLOCK_KIND_HOLD_REQUEST;
-    if (!ends && clock.paused_us() == 0 && (all || (!chases && !decision))) *event->add_clock_changes() = ChangeOf(clock);
+    const bool in_time = clock.start().kind() != v1::CLOCK_KIND_CHASE && clock.start().due_us() > now_us;
+    if (!ends && clock.paused_us() == 0 && (all || in_time)) *event->add_clock_changes() = ChangeOf(clock);
   }
 }
 
@@ -115,6 +122,7 @@ void AddResumptions(const NeedState& head, const WorkCalendar* calendar, int64_t
   const auto& stops = StoppedKinds(*event);
   for (const auto& clock : head.clocks()) {
     if (clock.paused_us() == 0 || std::ranges::find(stops, ChasedKind(clock)) != stops.end()) continue;
+    if (std::ranges::any_of(event->clock_changes(), [&clock](const auto& each) { return Names(each, clock); })) continue;
     v1::ClockChange change = ChangeOf(clock);
     const auto& start = clock.start();
     DueTime due = calendar != nullptr ? calendar->DueAfterPause(start.due_us(), start.limit().unit(), clock.paused_us(), now_us)

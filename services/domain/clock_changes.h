@@ -22,10 +22,10 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
 void ApplyClockChanges(NeedState& state, const Event& event);
 
 // For writers: pauses what the event is to pause. A request for information pauses what still has time, so that nobody asks
-// away what is overdue; a hold pauses everything.
-void AddPauses(const NeedState& head, Event* event);
+// away what is overdue, and nothing of a crisis; a hold pauses everything.
+void AddPauses(const NeedState& head, int64_t now_us, Event* event);
 
-// For writers: lets go on what stood still, with what was left of it, if the event ends the pause. `calendar` may be null: then
+// For writers: lets go on what stood still, with what was left of it, if the event ends the pause and does not say itself when. `calendar` may be null: then
 // time is counted round the clock.
 void AddResumptions(const NeedState& head, const WorkCalendar* calendar, int64_t now_us, Event* event);
 

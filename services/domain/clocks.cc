@@ -36,6 +36,10 @@ const RunningClock* FindClock(const NeedState& state, v1::ClockKind kind, const 
   return nullptr;
 }
 
+bool StandsStill(const NeedState& state, v1::ClockKind kind) {
+  return std::ranges::any_of(state.clocks(), [kind](const RunningClock& clock) { return clock.start().kind() == kind && clock.paused_us() != 0; });
+}
+
 bool IsStepClock(v1::ClockKind kind) {
   return kind == v1::CLOCK_KIND_ASSIGNMENT || kind == v1::CLOCK_KIND_ASSESSMENT || kind == v1::CLOCK_KIND_GRADING || kind == v1::CLOCK_KIND_PLANNING ||
          kind == v1::CLOCK_KIND_SERVICE;
@@ -43,7 +47,11 @@ bool IsStepClock(v1::ClockKind kind) {
 
 bool IsReroute(const Event& event) { return (event.type() == v1::EVENT_TYPE_RECALLED && event.actor().role() == v1::ROLE_SYSTEM) || event.amended().reroute(); }
 
-const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) { return StoppedClocks(event.amended().reroute() ? v1::EVENT_TYPE_RECALLED : event.type()); }
+const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) {
+  if (event.amended().reroute()) return StoppedClocks(v1::EVENT_TYPE_RECALLED);
+  if (event.amended().alarm()) return ClocksStoppedByAlarm();
+  return StoppedClocks(event.type());
+}
 
 bool StartsRightClocks(const NeedState& state, const Event& event) {
   bool acceptance = false;
@@ -89,6 +97,7 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
       // It moves while it runs; once it has passed it starts again.
       const auto& asked = state.extension();
       if (FindClock(state, asked.kind(), asked.object(), v1::CLOCK_KIND_UNSPECIFIED) != nullptr) return event.clocks().empty();
+      if (StandsStill(state, asked.kind())) return false;
       return kinds == std::set{asked.kind()} && event.clocks(0).due_us() == asked.due_us() && asked.due_us() > event.logged_at_us();
     }
     case v1::EVENT_TYPE_HOLD_REQUESTED:

@@ -11,6 +11,9 @@ namespace gridloop {
 // The clock of this name that runs; null if there is none or it stands still.
 const store::v1::RunningClock* FindClock(const NeedState& state, v1::ClockKind kind, const std::string& object, v1::ClockKind chased);
 
+// Does a clock of this kind stand still?
+bool StandsStill(const NeedState& state, v1::ClockKind kind);
+
 // Assignment, assessment, grading, planning, service: what a unit owes.
 bool IsStepClock(v1::ClockKind kind);
 

@@ -66,6 +66,8 @@ Void CheckAmended(const NeedState& state, const Event& event) {
   if (fields.empty() || !sorted || !std::ranges::all_of(fields, IsField)) return Void::kPayload;
   if (payload.urgency() == v1::URGENCY_UNSPECIFIED) return Void::kPayload;
   if (payload.reroute() && !Contains(fields, "location")) return Void::kPayload;
+  const bool becomes_crisis = payload.urgency() == v1::URGENCY_CRISIS && state.urgency() != v1::URGENCY_CRISIS;
+  if (payload.alarm() != becomes_crisis) return Void::kPayload;
   // What was once said for protection is not unsaid.
   if ((state.restricted() && !payload.restricted()) || (state.withdrawal_barred() && !payload.withdrawal_barred())) return Void::kBarred;
   return Void::kNone;
@@ -87,7 +89,7 @@ Void CheckBranch(const NeedState& state, const Event& event) {
       if (state.has_extension()) return Void::kBarred;
       if (!IsStepClock(payload.kind())) return Void::kPayload;
       const RunningClock* clock = FindClock(state, payload.kind(), payload.object(), v1::CLOCK_KIND_UNSPECIFIED);
-      return clock != nullptr && payload.due_us() > clock->start().due_us() ? Void::kNone : Void::kClock;
+      return clock != nullptr && clock->start().due_us() > event.logged_at_us() && payload.due_us() > clock->start().due_us() ? Void::kNone : Void::kClock;
     }
     case v1::EVENT_TYPE_EXTENSION_DECIDED:
       return CheckDecision(state.extension(), event.extension_decided().request(), event.actor());
@@ -168,6 +170,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
 
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
   if (IsReroute(event)) return v1::STAGE_SUBMITTED;
+  if (event.amended().alarm() && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
   if (cell.next == Cell::Next::kSame) return state.stage();
   if (cell.next == Cell::Next::kBefore) {
     if (event.type() == v1::EVENT_TYPE_RESUMED) return state.stage_before_hold();

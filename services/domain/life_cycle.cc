@@ -77,6 +77,11 @@ const LifeCycle& LifeCycle::Standard() {
   return table;
 }
 
+const std::vector<ClockKind>& ClocksStoppedByAlarm() {
+  static const std::vector<ClockKind> kinds = {CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD, CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
+  return kinds;
+}
+
 const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> none;
   static const std::vector<ClockKind> centre = {CLOCK_KIND_CENTER, CLOCK_KIND_INFORMATION};

@@ -38,6 +38,9 @@ class LifeCycle {
   std::array<std::array<Cell, kEventTypeCount>, kStageCount> cells_{};
 };
 
+// What ends when a need becomes a crisis: what paused it, and what was to put it off.
+const std::vector<v1::ClockKind>& ClocksStoppedByAlarm();
+
 // Clock kinds that an applied event of this type stops; a chase stops with the clock that it chases.
 const std::vector<v1::ClockKind>& StoppedClocks(v1::EventType type);
 

@@ -3,6 +3,7 @@
 
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/clock_changes.h"
 #include "domain/offers.h"
 #include "intake/intake.h"
 #include "intake/judge.h"
@@ -44,22 +45,47 @@ v1::Report Masked(const v1::Report& report, const std::set<std::string>& fields)
   return masked;
 }
 
-// From when it is known to be more urgent, the shorter limits run; none of them ends later than it did.
+// From when it is known to be more urgent, the shorter limits run; none of them ends later than it did. What stands still is
+// hurried only if the event lets it go on.
 void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency, int64_t now_us, Event* made) {
+  AddResumptions(head, snapshot == nullptr ? nullptr : &snapshot->calendar(), now_us, made);
   NeedState hurried;
   hurried.set_urgency(urgency);
   hurried.set_grade(head.grade());
+  const auto& stops = StoppedKinds(*made);
   for (const auto& clock : head.clocks()) {
-    if (clock.paused_us() != 0 || clock.start().kind() == v1::CLOCK_KIND_HOLD) continue;
-    v1::ClockStart start = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
-    if (start.due_us() >= clock.start().due_us()) continue;
-    auto& change = *made->add_clock_changes();
-    change.set_kind(clock.start().kind());
-    change.set_object(clock.object());
-    change.set_chased(clock.start().chased());
-    change.set_due_us(start.due_us());
-    change.set_provisional(start.provisional());
+    if (std::ranges::find(stops, ChasedKind(clock)) != stops.end()) continue;
+    const v1::ClockStart shorter = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
+    v1::ClockChange* change = nullptr;
+    for (auto& each : *made->mutable_clock_changes()) {
+      if (each.kind() == clock.start().kind() && each.object() == clock.object() && each.chased() == clock.start().chased()) change = &each;
+    }
+    if (change == nullptr && clock.paused_us() != 0) continue;
+    if (shorter.due_us() >= (change == nullptr ? clock.start().due_us() : change->due_us())) continue;
+    if (change == nullptr) {
+      change = made->add_clock_changes();
+      change->set_kind(clock.start().kind());
+      change->set_object(clock.object());
+      change->set_chased(clock.start().chased());
+    }
+    change->set_due_us(shorter.due_us());
+    change->set_provisional(shorter.provisional());
+    change->set_rule(shorter.rule());
+    *change->mutable_limit() = shorter.limit();
   }
+}
+
+// Where it now lies; true: in another community or institution than was said. A place without a cell in the same institution, or with
+// an address alone, keeps the cell that was said before.
+bool SetPlace(const Snapshot* snapshot, const NeedState& head, int64_t now_us, v1::Amended* amended) {
+  auto& location = *amended->mutable_report()->mutable_location();
+  const bool same_institution = location.institution() == head.institution();
+  if (location.grid_code().empty() && same_institution) location.set_grid_code(head.grid_code());
+  const bool same_cell = same_institution && location.grid_code() == head.grid_code();
+  const std::string community = same_cell ? head.community() : snapshot == nullptr ? std::string() : snapshot->CommunityOf(location.grid_code(), now_us);
+  amended->set_community(community);
+  if (same_cell) return false;
+  return !same_institution || community.empty() || community != head.community();
 }
 
 // Whom what has become a crisis rings at once: its station, who works on it, and the centre.
@@ -107,7 +133,8 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
   *payload.mutable_report() = std::move(report);
   for (const std::string& field : fields) payload.add_fields(field);
   payload.set_reason(request.reason());
-  auto decide = [fields, minor, actor = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+  auto decide = [fields, minor, actor = caller.actor, client = caller.client](const NeedState& head, const Snapshot* snapshot, int64_t now_us,
+                                                                              Event& made) -> Expected<void> {
     auto& amended = *made.mutable_amended();
     const auto& changed = amended.report();
     const bool before = BeforeAcceptance(head.stage());
@@ -124,31 +151,29 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
     whole.set_reported_urgency(fields.contains("reported_urgency") ? changed.reported_urgency() : head.reported_urgency());
     whole.set_restricted(head.restricted() || changed.restricted() || minor);
     const Judged judged = JudgeReport(whole, snapshot, now_us);
-    const v1::Urgency urgency = centre ? judged.urgency : std::max(judged.urgency, head.urgency());
+    // Lowered only by the centre, and only when it says so: a corrected word changes no urgency.
+    const bool may_lower = centre && (fields.contains("reported_urgency") || fields.contains("dangers"));
+    const v1::Urgency urgency = may_lower ? judged.urgency : std::max(judged.urgency, head.urgency());
     amended.set_urgency(urgency);
     amended.set_restricted(judged.restricted);
     amended.set_withdrawal_barred(head.withdrawal_barred() || judged.withdrawal_barred || minor);
     if (fields.contains("location")) {
-      const auto& location = changed.location();
-      const std::string community = snapshot == nullptr ? std::string() : snapshot->CommunityOf(location.grid_code(), now_us);
-      const bool known = snapshot != nullptr && !community.empty();
-      const bool elsewhere = location.institution() != head.institution() || (known ? community != head.community() : location.grid_code() != head.grid_code());
-      if (elsewhere && !before && !centre) {
+      const bool elsewhere = SetPlace(snapshot, head, now_us, &amended);
+      // Whoever is asked to take it does not send it away by another name for the place.
+      const bool reporter = actor.role() == v1::ROLE_REPORTER_APP || (actor.role() == v1::ROLE_WORKER && client == head.client());
+      if (elsewhere && !centre && (!before || head.binding() || !reporter)) {
         return Fail(Code::kPermissionDenied, "PLACE_NEEDS_CENTER",
                     "The new place belongs to another community or institution: tell the centre, which moves the need to the unit that covers it.",
                     "新地点属于其他社区或机构，请联系中心改派。");
       }
-      amended.set_community(community);
       amended.set_reroute(elsewhere);
     }
+    amended.set_alarm(urgency == v1::URGENCY_CRISIS && head.urgency() != v1::URGENCY_CRISIS);
     NeedState facts;
     facts.set_urgency(urgency);
-    if (amended.reroute()) {
-      *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, facts, now_us);
-    } else if (urgency > head.urgency()) {
-      Hurry(snapshot, head, urgency, now_us, &made);
-    }
-    if (urgency == v1::URGENCY_CRISIS && head.urgency() != v1::URGENCY_CRISIS && snapshot != nullptr) Ring(*snapshot, head, now_us, &amended);
+    if (amended.reroute()) *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, facts, now_us);
+    if (urgency > head.urgency()) Hurry(snapshot, head, urgency, now_us, &made);
+    if (amended.alarm() && snapshot != nullptr) Ring(*snapshot, head, now_us, &amended);
     return {};
   };
   Run(world_, caller, request, "amend", std::move(event), std::move(violations), decide, std::move(reply));

@@ -178,6 +178,7 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
 void CheckAmendment(const v1::Report& report, const std::set<std::string>& fields, const Snapshot* snapshot, int64_t now_us,
                     std::vector<FieldViolation>* violations) {
   CheckFields(report, &fields, snapshot, now_us, violations);
+  if (fields.contains("restricted") && !report.restricted()) violations->push_back({"report.restricted", "can only be set: what was once restricted stays so"});
 }
 
 }  // namespace gridloop

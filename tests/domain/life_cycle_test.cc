@@ -51,7 +51,7 @@ TEST(LifeCycle, AWellFormedEventDoesWhatThePageSays) {
       }
       char cell = rows[name][static_cast<size_t>(column)];
       std::string where = name + " in " + v1::Stage_Name(stage);
-      Void verdict = walk.Go(type, kLateUs);
+      Void verdict = walk.Go(type, TimeOf(type));
       EXPECT_EQ(VoidName(verdict), cell == '.' ? "life_cycle" : "") << where;
       v1::Stage before = stage == v1::STAGE_ON_HOLD ? v1::STAGE_IN_SERVICE : v1::STAGE_CLOSED;
       v1::Stage after = cell == '.' || cell == '=' ? stage : cell == '<' ? before : StageOf(cell);

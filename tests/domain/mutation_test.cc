@@ -69,7 +69,7 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
   for (const Event& event : Variants(road.state, type)) {
     Walk walk = road;
     HistoryOracle oracle = told;
-    if (!Agrees(walk, oracle, event, kLateUs)) return false;
+    if (!Agrees(walk, oracle, event, TimeOf(type))) return false;
   }
   return true;
 }

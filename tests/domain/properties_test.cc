@@ -141,7 +141,7 @@ RC_GTEST_PROP(Properties, FoldDoesWhatTheHistorySays, ()) {
   for (int i = 0; i < steps; ++i) {
     Event event = AnyEvent(walk.state);
     bool may = oracle.May(event.type());
-    RC_ASSERT(walk.Go(event, kLateUs) == (may ? Void::kNone : Void::kLifeCycle));
+    RC_ASSERT(walk.Go(event, TimeOf(event.type())) == (may ? Void::kNone : Void::kLifeCycle));
     if (may) oracle.Add(HistoryOracle::StepOf(event));
     RC_ASSERT(walk.state.stage() == oracle.Stage());
     RC_ASSERT(Ended(walk.state) == oracle.Ended());

@@ -82,6 +82,11 @@ inline v1::EventType AskedBefore(v1::EventType type) {
   }
 }
 
+// When such an event may come: what is overdue is neither asked away nor put off, everything else may be late.
+inline int64_t TimeOf(v1::EventType type) {
+  return type == v1::EVENT_TYPE_INFORMATION_REQUESTED || type == v1::EVENT_TYPE_EXTENSION_REQUESTED ? kNoonUs : kLateUs;
+}
+
 struct Walk {
   explicit Walk(const LifeCycle& table = LifeCycle::Standard()) : rules(&table) {}
   Void Go(Event event, int64_t at_us = kNoonUs) { return FoldNext(state, std::move(event), offset++, at_us, *rules); }

@@ -337,6 +337,7 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.Go(EVENT_TYPE_AMENDED, [](Event& e) {
          e.mutable_amended()->set_urgency(URGENCY_CRISIS);
          e.mutable_amended()->set_restricted(true);
+         e.mutable_amended()->set_alarm(true);
        });
        w.Go(EVENT_TYPE_AMENDED, [](Event& e) { e.mutable_amended()->set_restricted(false); });  // is not unsaid
        w.Go(EVENT_TYPE_AMENDED, [&w](Event& e) { e = Moved(w.state); });

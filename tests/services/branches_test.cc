@@ -368,6 +368,165 @@ TEST_F(Branches, WhatTurnsOutACrisisRingsAtOnceAndIsDueSooner) {
   EXPECT_EQ(State(name)->urgency(), v1::URGENCY_ROUTINE);
 }
 
+TEST_F(Branches, ACorrectedWordChangesNoUrgencyAndOnlyTheCentreCalmsACrisis) {
+  std::string name;
+  const Who worker = Assigned("typo", &name);
+  auto amend = Amending(name, {"reported_urgency"});
+  amend.mutable_report()->set_reported_urgency(v1::URGENCY_CRISIS);
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, worker, amend)), "OK");
+  auto lower = Amending(name, {"reported_urgency"});
+  lower.mutable_report()->set_reported_urgency(v1::URGENCY_ROUTINE);
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, worker, lower)), "OK");
+  auto typo = Amending(name, {"summary"});
+  typo.mutable_report()->set_summary("one letter");
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, dispatcher, typo)), "OK");
+  EXPECT_EQ(State(name)->urgency(), v1::URGENCY_CRISIS);
+}
+
+TEST_F(Branches, WhatBecomesACrisisIsOnHoldNoMoreAndNobodyPutsItOff) {
+  std::string name;
+  const Who worker = Assigned("alarm", &name);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestExtension, worker,
+                        Extending(name, v1::CLOCK_KIND_ASSESSMENT, DueOf(name, v1::CLOCK_KIND_ASSESSMENT) + 30 * kDayUs))),
+            "OK");
+  auto extension = DecidingExtension(name);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestHold, worker, Holding(name, kMondayNineUs + 150 * kDayUs))), "OK");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::DecideHold, head, DecidingHold(name))), "OK");
+  clock.AdvanceTo(kMondayNineUs + kDayUs);
+  auto amend = Amending(name, {"reported_urgency"});
+  amend.mutable_report()->set_reported_urgency(v1::URGENCY_CRISIS);
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, worker, amend)), "OK");
+  EXPECT_EQ(State(name)->stage(), v1::STAGE_ASSIGNED);
+  EXPECT_FALSE(State(name)->has_hold());
+  EXPECT_FALSE(State(name)->has_extension());
+  EXPECT_EQ(DueOf(name, v1::CLOCK_KIND_ASSESSMENT), clock.WallUs() + 2 * kHourUs);
+  EXPECT_TRUE(Explain(name, v1::CLOCK_KIND_ASSESSMENT).reproduced());
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::DecideExtension, head, extension)), "EXTENSION_NOT_OPEN");
+  // A question pauses nothing of it.
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestInformation, worker, Asking(name))), "OK");
+  EXPECT_EQ(PausedSince(name, v1::CLOCK_KIND_ASSESSMENT), 0);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestHold, worker, Holding(name, kMondayNineUs + 9 * kDayUs))), "OK");
+  EXPECT_TRUE(State(name)->hold().decided_by_center());
+  EXPECT_TRUE(Intact(name));
+}
+
+TEST_F(Branches, PlaceAndUrgencyAreCorrectedTogetherAndThePromisesAreTheCrisisOnes) {
+  Start();
+  std::string name = SubmitAndOffer("both");
+  auto amend = Amending(name, {"location", "reported_urgency"});
+  amend.mutable_report()->mutable_location()->set_grid_code("320585100002001");
+  amend.mutable_report()->set_reported_urgency(v1::URGENCY_CRISIS);
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, amend)), "OK");
+  ASSERT_TRUE(Eventually([&] { return State(name)->stage() == v1::STAGE_OFFERED && State(name)->unit() == "r-320585100002"; }));
+  EXPECT_EQ(DueOf(name, v1::CLOCK_KIND_ACCEPTANCE), clock.WallUs() + kHourUs / 2);
+  EXPECT_EQ(DueOf(name, v1::CLOCK_KIND_ASSESSMENT), clock.WallUs() + 2 * kHourUs);
+}
+
+TEST_F(Branches, AHurriedOfferEndsWhenItsClockDoes) {
+  Start();
+  std::string name = SubmitAndOffer("hurried");
+  auto amend = Amending(name, {"reported_urgency"});
+  amend.mutable_report()->set_reported_urgency(v1::URGENCY_CRISIS);
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, amend)), "OK");
+  EXPECT_EQ(State(name)->offer().due_us(), clock.WallUs() + kHourUs / 4);
+  EXPECT_EQ(State(name)->offer().due_us(), DueOf(name, v1::CLOCK_KIND_OFFER));
+}
+
+TEST_F(Branches, WhoDecidesOnARestrictedNeedSeesWhatAndWhy) {
+  Start();
+  auto report = Report("restricted");
+  report.mutable_report()->set_restricted(true);
+  std::string name = Submit(report);
+  const Who worker = Worker(ToAssigned(name), "r-320585100001");
+  EXPECT_TRUE(Read(name, head).need().hold().empty());
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestHold, worker, Holding(name, kMondayNineUs + kDayUs))), "OK");
+  auto read = Read(name, head);
+  EXPECT_FALSE(read.need().hold().empty());
+  EXPECT_TRUE(std::ranges::any_of(read.history(), [](const Event& event) { return event.hold_requested().reason() == "MARK-in hospital"; }));
+  EXPECT_TRUE(Read(name, dispatcher).need().hold().empty());  // the head's to decide
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::DecideHold, head, DecidingHold(name))), "OK");
+  EXPECT_TRUE(Read(name, head).need().hold().empty());
+}
+
+TEST_F(Branches, BetweenItsDueTimeAndItsFiringNothingIsAskedAwayOrPutOff) {
+  std::atomic<bool> may_fire = true;
+  Start([&] { return may_fire.load(); });
+  std::string name = Submit(Report("unfired"));
+  const Who worker = Worker(ToAssigned(name), "r-320585100001");
+  may_fire = false;
+  clock.AdvanceTo(DueOf(name, v1::CLOCK_KIND_ASSESSMENT) + kHourUs);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::RequestExtension, worker, Extending(name, v1::CLOCK_KIND_ASSESSMENT, clock.WallUs() + kDayUs))),
+            "CLOCK_NOT_RUNNING");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestInformation, worker, Asking(name))), "OK");
+  EXPECT_EQ(PausedSince(name, v1::CLOCK_KIND_ASSESSMENT), 0);
+  may_fire = true;
+  clock.AdvanceTo(clock.WallUs() + 1);
+  EXPECT_TRUE(Eventually([&] { return CountEvents(name, v1::EVENT_TYPE_ESCALATED) > 0; }));
+  assignment->Stop();  // before what it asks goes
+}
+
+TEST_F(Branches, WhoeverIsAskedToTakeItDoesNotSendItAwayByAnotherPlace) {
+  Start();
+  std::string name = SubmitAndOffer("dodged");
+  auto move = Amending(name, {"location"});
+  move.mutable_report()->mutable_location()->set_grid_code("320585100002001");
+  EXPECT_EQ(Reason(Call(*intake, &Intake::AmendNeed, head, move)), "PLACE_NEEDS_CENTER");
+  EXPECT_EQ(Reason(Call(*intake, &Intake::AmendNeed, Worker(State(name)->offer().worker(), "r-320585100001"), move)), "PLACE_NEEDS_CENTER");
+  EXPECT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, move)), "OK");
+}
+
+TEST_F(Branches, AnAddressAloneKeepsTheCellAndTheOffer) {
+  Start();
+  std::string name = SubmitAndOffer("address");
+  auto amend = Amending(name, {"location"});
+  amend.mutable_report()->mutable_location()->set_address("MARK-house 3");
+  ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, amend)), "OK");
+  EXPECT_EQ(State(name)->stage(), v1::STAGE_OFFERED);
+  EXPECT_EQ(State(name)->grid_code(), kRoomCell);
+  EXPECT_EQ(State(name)->community(), "320585100001");
+  EXPECT_FALSE(State(name)->address_only());
+  EXPECT_EQ(Read(name, head).need().report().location().address(), "MARK-house 3");
+}
+
+TEST_F(Branches, WhileTheReporterIsAskedNobodyIsChasedForADecisionThatHasToWait) {
+  std::string name;
+  const Who worker = Assigned("waits", &name);
+  const int64_t due_us = DueOf(name, v1::CLOCK_KIND_ASSESSMENT);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestExtension, worker, Extending(name, v1::CLOCK_KIND_ASSESSMENT, due_us + kHourUs))), "OK");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestInformation, worker, Asking(name))), "OK");
+  EXPECT_NE(PausedSince(name, v1::CLOCK_KIND_EXTENSION), 0);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::DecideExtension, head, DecidingExtension(name))), "CLOCK_NOT_RUNNING");
+  clock.AdvanceTo(kMondayNineUs + 2 * kDayUs);
+  auto answer = On<v1::ProvideInformationRequest>(name);
+  answer.set_information(Seen(name).information());
+  answer.set_text("3");
+  ASSERT_EQ(Reason(Call(*intake, &Intake::ProvideInformation, app, answer)), "OK");
+  EXPECT_EQ(CountEvents(name, v1::EVENT_TYPE_ESCALATED), 0U);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::DecideExtension, head, DecidingExtension(name))), "EXTENSION_OVERTAKEN");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::DecideExtension, head, DecidingExtension(name, false))), "OK");
+}
+
+TEST_F(Branches, AStoppedClockIsExplainedAsItEnded) {
+  std::string name;
+  const Who worker = Assigned("ended", &name);
+  const int64_t due_us = DueOf(name, v1::CLOCK_KIND_ASSESSMENT);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestExtension, worker, Extending(name, v1::CLOCK_KIND_ASSESSMENT, due_us + 7 * kDayUs))), "OK");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::DecideExtension, head, DecidingExtension(name))), "OK");
+  auto assess = On<v1::AssessNeedRequest>(name);
+  assess.set_findings("seen");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::AssessNeed, worker, assess)), "OK");
+  v1::ExplainDeadlineRequest request;
+  request.set_name(name);
+  request.set_kind(v1::CLOCK_KIND_ASSESSMENT);
+  for (const Event& event : Log()) {
+    if (event.subject() == name && event.has_dispatched()) request.set_event(Base32(event.event_id()));
+  }
+  auto explained = Call(*audit, &Audit::ExplainDeadline, auditor, request);
+  ASSERT_TRUE(explained) << Reason(explained);
+  EXPECT_TRUE(explained->reproduced());
+  EXPECT_EQ(explained->deadline().due_time().seconds(), (due_us + 7 * kDayUs) / 1'000'000);
+}
+
 TEST_F(Branches, AMinorIsProtectedAlsoWhenThatIsSaidLater) {
   Start();
   std::string name = SubmitAndOffer("minor");
@@ -391,6 +550,7 @@ TEST_F(Branches, AMaskNamesFieldsThatMayBeCorrectedAndTheirValuesAreChecked) {
   EXPECT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, Amending(name, {"summary"}))), "INVALID_FIELDS");
   auto type = Amending(name, {"type"});
   type.mutable_report()->set_type("dragons");
+  EXPECT_EQ(Reason(Call(*intake, &Intake::AmendNeed, app, Amending(name, {"restricted"}))), "INVALID_FIELDS");  // is not unsaid
   auto refused = Call(*intake, &Intake::AmendNeed, app, type);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fields.at(0).field, "report.type");

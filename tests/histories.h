@@ -139,6 +139,18 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       StartClock(&event, v1::CLOCK_KIND_HOLD, head.hold().due_us());
       AddPauses(head, kNoonUs, &event);
       break;
+    case v1::EVENT_TYPE_TRANSFER_PROPOSED:
+      event.mutable_transfer_proposed()->set_unit(head.unit() == "r-2" ? "r-1" : "r-2");
+      event.mutable_transfer_proposed()->set_station("s02");
+      StartClock(&event, v1::CLOCK_KIND_TRANSFER, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_TRANSFERRED:
+      event.mutable_transferred()->set_transfer(head.transfer().event_id());
+      StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_TRANSFER_DECLINED:
+      event.mutable_transfer_declined()->set_transfer(head.transfer().event_id());
+      break;
     case v1::EVENT_TYPE_REOPENED:
       event.mutable_reopened();
       StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
@@ -191,6 +203,11 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
       return !head.has_hold();
     case v1::EVENT_TYPE_HOLD_DECIDED:
       return head.has_hold() && head.information_event_id().empty();
+    case v1::EVENT_TYPE_TRANSFER_PROPOSED:
+      return !head.has_transfer();
+    case v1::EVENT_TYPE_TRANSFERRED:
+    case v1::EVENT_TYPE_TRANSFER_DECLINED:
+      return head.has_transfer();
     case v1::EVENT_TYPE_PLAN_REVISED:
       return head.casework();
     default:

@@ -47,6 +47,9 @@ class Assignment {
   void DecideHold(const Caller& caller, const v1::DecideHoldRequest& request, Callback<Expected<v1::DecideHoldResponse>> reply);
   void ReopenNeed(const Caller& caller, const v1::ReopenNeedRequest& request, Callback<Expected<v1::ReopenNeedResponse>> reply);
   void RecordAfterVisit(const Caller& caller, const v1::RecordAfterVisitRequest& request, Callback<Expected<v1::RecordAfterVisitResponse>> reply);
+  void ProposeTransfer(const Caller& caller, const v1::ProposeTransferRequest& request, Callback<Expected<v1::ProposeTransferResponse>> reply);
+  void AcceptTransfer(const Caller& caller, const v1::AcceptTransferRequest& request, Callback<Expected<v1::AcceptTransferResponse>> reply);
+  void DeclineTransfer(const Caller& caller, const v1::DeclineTransferRequest& request, Callback<Expected<v1::DeclineTransferResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
 
  private:

@@ -33,6 +33,9 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "RequestHold", service, &Assignment::RequestHold);
   router.Bind(prefix + "DecideHold", service, &Assignment::DecideHold);
   router.Bind(prefix + "ResumeNeed", service, &Assignment::ResumeNeed);
+  router.Bind(prefix + "ProposeTransfer", service, &Assignment::ProposeTransfer);
+  router.Bind(prefix + "AcceptTransfer", service, &Assignment::AcceptTransfer);
+  router.Bind(prefix + "DeclineTransfer", service, &Assignment::DeclineTransfer);
   router.Bind(prefix + "ReopenNeed", service, &Assignment::ReopenNeed);
   router.Bind(prefix + "RecordAfterVisit", service, &Assignment::RecordAfterVisit);
 }

@@ -54,6 +54,8 @@ Words WordsOf(v1::ClockKind kind) {
       return {"the end of the hold", "挂起"};
     case v1::CLOCK_KIND_EXTENSION:
       return {"deciding the extension", "延期审批"};
+    case v1::CLOCK_KIND_TRANSFER:
+      return {"answering the transfer", "转派答复"};
     case v1::CLOCK_KIND_HOLD_REQUEST:
       return {"deciding the hold", "挂起审批"};
     case v1::CLOCK_KIND_CHASE:

@@ -229,6 +229,29 @@ void AddTimeVerbs(CLI::App& app, Session& session) {
       [](CLI::App* verb, auto& request) { AddText(verb, "--reason", *request.mutable_reason(), "why")->required(); });
 }
 
+void AddTransfers(CLI::App& app, Session& session) {
+  struct Proposed {
+    v1::ProposeTransferRequest request;
+    std::string unit;
+  };
+  auto* transfer = app.add_subcommand("transfer", "asks another unit to take it over (转派)");
+  auto proposed = std::make_shared<Proposed>();
+  auto transfer_flags = AddCommandFlags(transfer);
+  transfer->add_option("--unit", proposed->unit, "s02, r-320585100001")->required();
+  AddText(transfer, "--reason", *proposed->request.mutable_reason(), "why")->required();
+  OnRun(transfer, [&session, proposed, transfer_flags] {
+    proposed->request.set_unit(UnitName(proposed->unit));
+    return RunCommand<v1::ProposeTransferResponse>(session, "AssignmentService/ProposeTransfer", *transfer_flags, proposed->request);
+  });
+  AddOnOpen<v1::AcceptTransferRequest, v1::AcceptTransferResponse>(app, session, "accept-transfer", "AssignmentService/AcceptTransfer", "takes it over",
+                                                                   "--transfer", &v1::AcceptTransferRequest::mutable_transfer, &v1::Need::transfer,
+                                                                   [](CLI::App*, auto&) {});
+  AddOnOpen<v1::DeclineTransferRequest, v1::DeclineTransferResponse>(
+      app, session, "decline-transfer", "AssignmentService/DeclineTransfer", "does not take it over", "--transfer",
+      &v1::DeclineTransferRequest::mutable_transfer, &v1::Need::transfer,
+      [](CLI::App* verb, auto& request) { AddText(verb, "--reason", *request.mutable_reason(), "why")->required(); });
+}
+
 void AddAfterEnd(CLI::App& app, Session& session) {
   auto* reopen = app.add_subcommand("reopen", "opens a closed need again, within the days of the policy");
   auto reopened = std::make_shared<v1::ReopenNeedRequest>();
@@ -259,6 +282,7 @@ void AddBranchVerbs(CLI::App& app, Session& session) {
   AddAmend(app, session);
   AddRevisions(app, session);
   AddTimeVerbs(app, session);
+  AddTransfers(app, session);
   AddAfterEnd(app, session);
 }
 

@@ -41,6 +41,7 @@ std::string Flags(const v1::Need& need) {
   add(need.offer().binding(), "binding");
   add(!need.information().empty(), "reporter asked");
   add(!need.extension().empty(), "extension asked for");
+  add(!need.transfer().empty(), "transfer to " + BareName(need.transfer_unit()));
   add(!need.hold().empty() && need.stage() != v1::STAGE_ON_HOLD, "hold asked for");
   add(need.held_reason() != v1::HELD_REASON_UNSPECIFIED, "held: " + EnumWord(v1::HeldReason_descriptor(), need.held_reason()));
   return flags;
@@ -153,6 +154,7 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("community", need.community());
   add("proposed unit", need.proposed_unit());
   add("question to the reporter", need.information());
+  if (!need.transfer().empty()) add("asked to take it over", need.transfer_unit() + " by " + need.transfer());
   if (need.has_reopen_limit_time()) add("may be reopened until", LocalTime(need.reopen_limit_time()));
   if (need.reopenings() > 0) add("reopened", fmt::format("{}×", need.reopenings()));
   if (need.after_visits() > 0) add("visits after the closing", fmt::format("{}", need.after_visits()));

@@ -436,6 +436,8 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_information(id(state.information_event_id()));
   need.set_extension(id(state.extension().event_id()));
   need.set_hold(id(state.hold().event_id()));
+  need.set_transfer(id(state.transfer().event_id()));
+  need.set_transfer_unit(unit_name(state.transfer().unit()));
   if (state.reopen_until_us() != 0) *need.mutable_reopen_limit_time() = ToTimestamp(state.reopen_until_us());
   need.set_reopenings(static_cast<int32_t>(state.reopenings()));
   need.set_after_visits(static_cast<int32_t>(state.after_visits()));

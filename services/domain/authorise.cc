@@ -34,6 +34,11 @@ bool HeadsIt(const v1::Actor& actor, const store::v1::NeedState& state) {
   return actor.role() == v1::ROLE_STATION_HEAD && !actor.unit().empty() && (actor.unit() == state.unit() || actor.unit() == state.station());
 }
 
+// Heads the unit, or the station above it, that is asked to take it over.
+bool IsAskedToTakeOver(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return state.has_transfer() && !actor.unit().empty() && (actor.unit() == state.transfer().unit() || actor.unit() == state.transfer().station());
+}
+
 // Whoever decides on the closing that waits must see what it is about.
 bool Verifies(const v1::Actor& actor, const store::v1::NeedState& state) {
   if (state.stage() != v1::STAGE_EVALUATED || HasExecuted(state, actor)) return false;
@@ -51,6 +56,7 @@ bool Decides(const v1::Actor& actor, const store::v1::NeedState& state) {
 
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
   if (WorksOn(state, actor.worker()) || Verifies(actor, state) || Decides(actor, state)) return true;
+  if (actor.role() == v1::ROLE_STATION_HEAD && IsAskedToTakeOver(actor, state)) return true;
   // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
   bool before = BeforeAcceptance(state);
   bool nobody_yet = state.stage() == v1::STAGE_ACCEPTED && state.worker().empty();
@@ -82,6 +88,8 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
       return OwnUnit(actor, state);
     case v1::RELATION_ASSIGNED:
       return Assigned(actor, state);
+    case v1::RELATION_PROPOSED_UNIT:
+      return IsAskedToTakeOver(actor, state);
     default:
       return false;
   }

@@ -22,6 +22,7 @@ void ForgetRequests(NeedState& state) {
     state.clear_information_offset();
   }
   if (!waits(v1::CLOCK_KIND_EXTENSION)) state.clear_extension();
+  if (!waits(v1::CLOCK_KIND_TRANSFER)) state.clear_transfer();
   if (state.stage() == v1::STAGE_ON_HOLD) return;
   state.clear_stage_before_hold();
   if (!waits(v1::CLOCK_KIND_HOLD_REQUEST)) state.clear_hold();
@@ -100,6 +101,10 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
       if (StandsStill(state, asked.kind())) return false;
       return kinds == std::set{asked.kind()} && event.clocks(0).due_us() == asked.due_us() && asked.due_us() > event.logged_at_us();
     }
+    case v1::EVENT_TYPE_TRANSFER_PROPOSED:
+      return kinds == std::set{v1::CLOCK_KIND_TRANSFER};
+    case v1::EVENT_TYPE_TRANSFERRED:
+      return kinds == std::set{v1::CLOCK_KIND_ASSIGNMENT};
     case v1::EVENT_TYPE_HOLD_REQUESTED:
       return kinds == std::set{v1::CLOCK_KIND_HOLD_REQUEST};
     case v1::EVENT_TYPE_HOLD_DECIDED:

@@ -99,6 +99,15 @@ Void CheckBranch(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_HOLD_DECIDED:
       if (Void wrong = CheckDecision(state.hold(), event.hold_decided().request(), event.actor()); wrong != Void::kNone) return wrong;
       return event.hold_decided().approved() && !state.information_event_id().empty() ? Void::kBarred : Void::kNone;  // one pause at a time
+    case v1::EVENT_TYPE_TRANSFER_PROPOSED: {
+      const auto& payload = event.transfer_proposed();
+      if (state.has_transfer()) return Void::kBarred;
+      return payload.unit().empty() || payload.station().empty() || payload.unit() == state.unit() ? Void::kPayload : Void::kNone;
+    }
+    case v1::EVENT_TYPE_TRANSFERRED:
+      return state.has_transfer() && event.transferred().transfer() == state.transfer().event_id() ? Void::kNone : Void::kObject;
+    case v1::EVENT_TYPE_TRANSFER_DECLINED:
+      return state.has_transfer() && event.transfer_declined().transfer() == state.transfer().event_id() ? Void::kNone : Void::kObject;
     case v1::EVENT_TYPE_REOPENED:
       return event.logged_at_us() <= state.reopen_until_us() ? Void::kNone : Void::kClock;
     case v1::EVENT_TYPE_PLAN_REVISED:
@@ -294,6 +303,19 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       break;
     case v1::EVENT_TYPE_RESUMED:
       if (event.resumed().kind() == v1::CLOCK_KIND_HOLD) state.clear_hold();
+      break;
+    case v1::EVENT_TYPE_TRANSFER_PROPOSED:
+      state.mutable_transfer()->set_event_id(event.event_id());
+      state.mutable_transfer()->set_unit(event.transfer_proposed().unit());
+      state.mutable_transfer()->set_station(event.transfer_proposed().station());
+      break;
+    case v1::EVENT_TYPE_TRANSFERRED:
+      state.set_owner(state.transfer().unit());
+      state.set_unit(state.transfer().unit());
+      state.set_station(state.transfer().station());
+      state.clear_worker();
+      state.clear_co_workers();
+      *state.mutable_alerts() = event.transferred().alerts();
       break;
     case v1::EVENT_TYPE_REOPENED:
       // Whose it was has it, and begins again; who did the former work never verifies it.

@@ -58,6 +58,11 @@ LifeCycle MakeStandard() {
   same(kHeldOrWorking, EVENT_TYPE_RESUMED);
   same(kAssessed, EVENT_TYPE_ASSESSMENT_REVISED);
   same({STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP}, EVENT_TYPE_PLAN_REVISED);
+  // Another unit takes it over; nobody is assigned there yet.
+  same(kWorking, EVENT_TYPE_TRANSFER_PROPOSED);
+  same(kWorking, EVENT_TYPE_TRANSFERRED);
+  to({STAGE_ASSIGNED}, EVENT_TYPE_TRANSFERRED, STAGE_ACCEPTED);
+  same(kWorking, EVENT_TYPE_TRANSFER_DECLINED);
   // After its end.
   to({STAGE_CLOSED}, EVENT_TYPE_REOPENED, STAGE_ACCEPTED);
   same({STAGE_CLOSED}, EVENT_TYPE_AFTER_VISIT_RECORDED);
@@ -94,17 +99,21 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> graded = {CLOCK_KIND_GRADING};
   static const std::vector<ClockKind> planned = {CLOCK_KIND_PLANNING};
   static const std::vector<ClockKind> served = {CLOCK_KIND_SERVICE};
-  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,  CLOCK_KIND_GRADING,   CLOCK_KIND_PLANNING,
-                                                   CLOCK_KIND_SERVICE,    CLOCK_KIND_INFORMATION, CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
+  static const std::vector<ClockKind> requested = {CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING,
+                                                   CLOCK_KIND_PLANNING,   CLOCK_KIND_SERVICE,      CLOCK_KIND_INFORMATION,
+                                                   CLOCK_KIND_EXTENSION,  CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER};
   static const std::vector<ClockKind> verified = {CLOCK_KIND_VERIFICATION};
   // A recall stops the work, never the promises that run since the first dispatch.
   static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING,     CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,    CLOCK_KIND_ASSIGNMENT,
                                                   CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,   CLOCK_KIND_VERIFICATION,
-                                                  CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
-  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,      CLOCK_KIND_ACCEPTANCE,
-                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING,
-                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE,       CLOCK_KIND_INFORMATION,
-                                             CLOCK_KIND_HOLD,       CLOCK_KIND_EXTENSION,    CLOCK_KIND_HOLD_REQUEST};
+                                                  CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST,
+                                                  CLOCK_KIND_TRANSFER};
+  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,       CLOCK_KIND_ACCEPTANCE,
+                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING,      CLOCK_KIND_PLANNING,
+                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE,        CLOCK_KIND_INFORMATION,
+                                             CLOCK_KIND_HOLD,       CLOCK_KIND_EXTENSION,    CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER};
+  static const std::vector<ClockKind> transfer = {CLOCK_KIND_TRANSFER};
+  static const std::vector<ClockKind> transferred = {CLOCK_KIND_TRANSFER, CLOCK_KIND_ASSIGNMENT};
   static const std::vector<ClockKind> answered = {CLOCK_KIND_INFORMATION};
   static const std::vector<ClockKind> resumed = {CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD};
   static const std::vector<ClockKind> extended = {CLOCK_KIND_EXTENSION};
@@ -140,6 +149,10 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
       return recalled;
     case EVENT_TYPE_INFORMATION_PROVIDED:
       return answered;
+    case EVENT_TYPE_TRANSFERRED:
+      return transferred;
+    case EVENT_TYPE_TRANSFER_DECLINED:
+      return transfer;
     case EVENT_TYPE_RESUMED:
       return resumed;
     case EVENT_TYPE_EXTENSION_DECIDED:

@@ -46,7 +46,8 @@ uint64_t NumberBeforeSubject(std::string_view key) {
 std::vector<std::string> BoxesOf(const NeedState& state) {
   if (Ended(state)) return {};
   std::vector<std::string> boxes;
-  for (const std::string* unit : {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit()}) {
+  for (const std::string* unit :
+       {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit(), &state.transfer().unit(), &state.transfer().station()}) {
     if (!unit->empty()) boxes.push_back(UnitBox(*unit));
   }
   const bool centre_decides =

@@ -323,6 +323,13 @@ TEST_F(Gridctl, WhatIsBesideTheRoadHasAVerbForEachStep) {
   EXPECT_NE(Run({"need", number}, worker_token).out.find("may be reopened until"), std::string::npos);
   good({"reopen", "--reason", "came back"}, head_token);
   EXPECT_NE(Run({"need", number}, head_token).out.find("accepted"), std::string::npos);
+
+  good({"transfer", "--unit", "s02", "--reason", "moved there"}, head_token);
+  EXPECT_NE(Run({"inbox", "s02"}, head_token_).out.find("transfer to s02"), std::string::npos);
+  good({"decline-transfer", "--reason", "no capacity"}, head_token_);
+  good({"transfer", "--unit", "s02", "--reason", "please"}, head_token);
+  good({"accept-transfer"}, head_token_);
+  EXPECT_NE(Run({"need", number}, head_token_).out.find("units/s02"), std::string::npos);
 }
 
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {

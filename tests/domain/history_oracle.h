@@ -60,6 +60,9 @@ class HistoryOracle {
         return working || (!accepted && at_centre);
       case EVENT_TYPE_RESUMED:
         return working || OnHold() || (!accepted && at_centre);
+      case EVENT_TYPE_TRANSFER_PROPOSED:
+      case EVENT_TYPE_TRANSFERRED:
+      case EVENT_TYPE_TRANSFER_DECLINED:
       case EVENT_TYPE_EXTENSION_REQUESTED:
       case EVENT_TYPE_EXTENSION_DECIDED:
       case EVENT_TYPE_HOLD_REQUESTED:
@@ -155,7 +158,11 @@ class HistoryOracle {
     return false;
   }
   bool HasWorker() const {
-    return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_WORKER_ASSIGNED || step.direct; });
+    for (auto step = current_.rbegin(); step != current_.rend(); ++step) {
+      if (step->type == v1::EVENT_TYPE_TRANSFERRED) return false;
+      if (step->type == v1::EVENT_TYPE_WORKER_ASSIGNED || step->direct) return true;
+    }
+    return false;
   }
   bool IsCasework() const {
     return std::ranges::any_of(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_ASSESSED && step.casework; });

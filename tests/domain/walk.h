@@ -75,6 +75,9 @@ inline v1::EventType AskedBefore(v1::EventType type) {
       return v1::EVENT_TYPE_INFORMATION_REQUESTED;
     case v1::EVENT_TYPE_EXTENSION_DECIDED:
       return v1::EVENT_TYPE_EXTENSION_REQUESTED;
+    case v1::EVENT_TYPE_TRANSFERRED:
+    case v1::EVENT_TYPE_TRANSFER_DECLINED:
+      return v1::EVENT_TYPE_TRANSFER_PROPOSED;
     case v1::EVENT_TYPE_HOLD_DECIDED:
       return v1::EVENT_TYPE_HOLD_REQUESTED;
     default:

@@ -351,6 +351,12 @@ void Personal::WalkTheLifeOfNeeds() {
   answer.mutable_closing()->set_reason(v1::CLOSING_REASON_ANSWERED);
   Do<v1::AnswerNeedResponse>(head_, "AssignmentService/AnswerNeed", answer);
   Do<v1::ReopenNeedResponse>(head_, "AssignmentService/ReopenNeed", On<v1::ReopenNeedRequest>(answered));
+  auto propose = On<v1::ProposeTransferRequest>(answered);
+  propose.set_unit("units/s01");  // its own head may take it over
+  Do<v1::ProposeTransferResponse>(head_, "AssignmentService/ProposeTransfer", propose);
+  auto decline_transfer = On<v1::DeclineTransferRequest>(answered);
+  decline_transfer.set_transfer(Look(answered).transfer());
+  Do<v1::DeclineTransferResponse>(head_, "AssignmentService/DeclineTransfer", decline_transfer);
   open_ = SubmitMarked();
   Offered(open_);
   v1::ListNeedsRequest mine;

@@ -348,6 +348,15 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        ToAssigned(w);
        w.GoAll({EVENT_TYPE_ASSESSED, EVENT_TYPE_PLAN_REVISED, EVENT_TYPE_ASSESSMENT_REVISED, EVENT_TYPE_GRADED, EVENT_TYPE_PLANNED, EVENT_TYPE_PLAN_REVISED});
      }},
+    {"transferred-and-not",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.Go(EVENT_TYPE_TRANSFERRED);  // nobody was asked
+       w.GoAll({EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_TRANSFER_DECLINED, EVENT_TYPE_TRANSFER_PROPOSED});
+       w.Go(EVENT_TYPE_TRANSFERRED, [](Event& e) { e.mutable_transferred()->set_transfer(std::string(16, 'n')); });
+       w.GoAll({EVENT_TYPE_TRANSFERRED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED, EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_TRANSFERRED,
+                EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_RECALLED});
+     }},
     {"reopened-and-visited",
      [](Writer& w) {
        ToAssigned(w);

@@ -556,6 +556,90 @@ TEST_F(Branches, AMaskNamesFieldsThatMayBeCorrectedAndTheirValuesAreChecked) {
   EXPECT_EQ(refused.error().fields.at(0).field, "report.type");
 }
 
+TEST_F(Branches, ATransferMovesOwnershipOnlyWhenTheOtherUnitAccepts) {
+  std::string name;
+  const Who worker = Assigned("transfer", &name);
+  auto propose = On<v1::ProposeTransferRequest>(name);
+  propose.set_unit("units/s02");
+  propose.set_reason("MARK-moved there");
+  auto wrong = propose;
+  for (const auto& [unit, reason] : std::map<std::string, std::string>{
+           {"units/none", "UNIT_NOT_FOUND"}, {"units/center", "UNIT_IS_CENTER"}, {"units/r-320585100001", "SAME_UNIT"}, {"s02", "INVALID_FIELDS"}}) {
+    wrong.set_unit(unit);
+    EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, wrong)), reason) << unit;
+  }
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, worker, propose)), "ROLE_NOT_ALLOWED");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, other_head, propose)), "NOT_YOUR_NEED");
+  v1::AssignmentServiceGetNeedRequest look;
+  look.set_name(name);
+  look.set_purpose("transfer");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::GetNeed, other_head, look)), "NOT_YOUR_NEED");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, propose)), "OK");
+  EXPECT_EQ(State(name)->owner(), "r-320585100001");
+  auto again = On<v1::ProposeTransferRequest>(name);
+  again.set_unit("units/s03");
+  again.set_reason("or there");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, again)), "TRANSFER_OPEN");
+  // Whoever is asked sees what it is about, and nothing more may be done yet.
+  auto boxes = Inbox(other_head, "units/s02");
+  EXPECT_NE(std::ranges::find(boxes, name), boxes.end());
+  auto read = Read(name, other_head);
+  EXPECT_EQ(read.need().report().subject().display_name(), "MARK-person");
+  auto note = On<v1::AddNoteRequest>(name);
+  note.set_text("not mine yet");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::AddNote, other_head, note)), "NOT_YOUR_NEED");
+  const std::string transfer = read.need().transfer();
+  auto accept = On<v1::AcceptTransferRequest>(name);
+  accept.set_transfer(std::string(26, 'a'));
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::AcceptTransfer, other_head, accept)), "TRANSFER_NOT_OPEN");
+  accept.set_transfer(transfer);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::AcceptTransfer, head, accept)), "NOT_YOUR_NEED");
+  const int64_t promise_us = DueOf(name, v1::CLOCK_KIND_ASSESSMENT);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::AcceptTransfer, other_head, accept)), "OK");
+  auto state = State(name);
+  EXPECT_EQ(state->stage(), v1::STAGE_ACCEPTED);
+  EXPECT_EQ(state->owner(), "s02");
+  EXPECT_TRUE(state->worker().empty());
+  EXPECT_EQ(DueOf(name, v1::CLOCK_KIND_ASSESSMENT), promise_us);
+  EXPECT_NE(DueOf(name, v1::CLOCK_KIND_ASSIGNMENT), 0);
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::AcceptTransfer, other_head, accept)), "OK");  // the same again
+  auto former = Inbox(head, "units/s01");
+  EXPECT_EQ(std::ranges::find(former, name), former.end());
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::GetNeed, head, look)), "NOT_YOUR_NEED");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::GetNeed, worker, look)), "NOT_YOUR_NEED");
+  EXPECT_TRUE(Intact(name));
+}
+
+TEST_F(Branches, ADeclinedTransferStaysAndAnUnansweredOneIsChased) {
+  std::string name;
+  const Who worker = Assigned("declined", &name);
+  auto propose = On<v1::ProposeTransferRequest>(name);
+  propose.set_unit("units/s02");
+  propose.set_reason("nearer");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, propose)), "OK");
+  auto decline = On<v1::DeclineTransferRequest>(name);
+  decline.set_transfer(Base32(State(name)->transfer().event_id()));
+  decline.set_reason("no capacity");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::DeclineTransfer, other_head, decline)), "OK");
+  EXPECT_EQ(State(name)->worker(), worker.worker);
+  EXPECT_FALSE(State(name)->has_transfer());
+  auto next = On<v1::ProposeTransferRequest>(name);
+  next.set_unit("units/s03");
+  next.set_reason("then there");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, next)), "OK");
+  while (CountEvents(name, v1::EVENT_TYPE_ESCALATED) == 0) {
+    clock.AdvanceTo(NextClock(*State(name))->start().due_us());
+    ASSERT_TRUE(Eventually([&] { return NextClock(*State(name))->start().due_us() > clock.WallUs(); }));
+  }
+  EXPECT_TRUE(State(name)->has_transfer());
+  auto closing = On<v1::RequestClosingRequest>(name);
+  closing.mutable_closing()->set_reason(v1::CLOSING_REASON_MOVED);
+  closing.mutable_closing()->set_result_summary("moved");
+  closing.mutable_closing()->set_reporter_sentence("moved");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestClosing, worker, closing)), "OK");
+  EXPECT_FALSE(State(name)->has_transfer());
+}
+
 TEST_F(Branches, AClosedNeedIsReopenedWithinTheDaysOfThePolicyAndBeginsAgainAtItsUnit) {
   std::string name;
   const Who worker = Assigned("reopened", &name);

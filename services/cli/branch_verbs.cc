@@ -247,7 +247,7 @@ void AddTransfers(CLI::App& app, Session& session) {
                                                                    "--transfer", &v1::AcceptTransferRequest::mutable_transfer, &v1::Need::transfer,
                                                                    [](CLI::App*, auto&) {});
   AddOnOpen<v1::DeclineTransferRequest, v1::DeclineTransferResponse>(
-      app, session, "decline-transfer", "AssignmentService/DeclineTransfer", "does not take it over", "--transfer",
+      app, session, "decline-transfer", "AssignmentService/DeclineTransfer", "does not take it over, or takes the proposal back", "--transfer",
       &v1::DeclineTransferRequest::mutable_transfer, &v1::Need::transfer,
       [](CLI::App* verb, auto& request) { AddText(verb, "--reason", *request.mutable_reason(), "why")->required(); });
 }

@@ -623,6 +623,17 @@ TEST_F(Branches, ADeclinedTransferStaysAndAnUnansweredOneIsChased) {
   ASSERT_EQ(Reason(Call(*assignment, &Assignment::DeclineTransfer, other_head, decline)), "OK");
   EXPECT_EQ(State(name)->worker(), worker.worker);
   EXPECT_FALSE(State(name)->has_transfer());
+  // Whoever asked takes it back the same way.
+  auto back = On<v1::ProposeTransferRequest>(name);
+  back.set_unit("units/s03");
+  back.set_reason("by mistake");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ProposeTransfer, head, back)), "OK");
+  auto take_back = On<v1::DeclineTransferRequest>(name);
+  take_back.set_transfer(Base32(State(name)->transfer().event_id()));
+  take_back.set_reason("by mistake");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::DeclineTransfer, other_head, take_back)), "NOT_YOUR_NEED");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::DeclineTransfer, head, take_back)), "OK");
+  EXPECT_FALSE(State(name)->has_transfer());
   auto next = On<v1::ProposeTransferRequest>(name);
   next.set_unit("units/s03");
   next.set_reason("then there");

@@ -132,15 +132,22 @@ void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* viola
   }
 }
 
-}  // namespace
-
-void Assignment::CheckType(const std::string& type, std::vector<FieldViolation>* violations) const {
-  auto snapshot = world_.snapshots.Active();
-  if (!type.empty() && !snapshot) CheckId("type", type, violations);
-  if (!type.empty() && snapshot && snapshot->TypeAt(type, world_.clock.WallUs()) == nullptr) {
-    violations->push_back({"type", "is not in use today; ListCategories gives the types"});
-  }
+// A type that an assessment names, which may be empty.
+void CheckType(const Snapshot* snapshot, const std::string& type, int64_t now_us, std::vector<FieldViolation>* violations) {
+  if (type.empty()) return;
+  if (snapshot == nullptr) return CheckId("type", type, violations);
+  if (snapshot->TypeAt(type, now_us) == nullptr) violations->push_back({"type", "is not in use today; ListCategories gives the types"});
 }
+
+void CheckPlan(const google::protobuf::RepeatedPtrField<std::string>& goals, const std::string& measures, int planned_services,
+               std::vector<FieldViolation>* violations) {
+  if (goals.empty() || goals.size() > 10) violations->push_back({"goals", "1 to 10 are required"});
+  for (int i = 0; i < std::min(goals.size(), 10); ++i) CheckText("goals[" + std::to_string(i) + "]", goals.Get(i), 1, 300, violations);
+  CheckText("measures", measures, 1, 2000, violations);
+  if (planned_services < 0 || planned_services > 1000) violations->push_back({"planned_services", "must be 0 to 1,000"});
+}
+
+}  // namespace
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
   std::vector<FieldViolation> violations;
@@ -263,7 +270,7 @@ void Assignment::RecordEmergencyAction(const Caller& caller, const v1::RecordEme
 void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& request, Callback<Expected<v1::AssessNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("findings", request.findings(), 1, 2000, &violations);
-  CheckType(request.type(), &violations);
+  CheckType(world_.snapshots.Active().get(), request.type(), world_.clock.WallUs(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_ASSESSED);
   auto& payload = *event.mutable_assessed();
@@ -275,6 +282,18 @@ void Assignment::AssessNeed(const Caller& caller, const v1::AssessNeedRequest& r
     return {};
   };
   Run(world_, caller, request, "assess", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::ReviseAssessment(const Caller& caller, const v1::ReviseAssessmentRequest& request, Callback<Expected<v1::ReviseAssessmentResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckText("findings", request.findings(), 1, 2000, &violations);
+  CheckType(world_.snapshots.Active().get(), request.type(), world_.clock.WallUs(), &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_ASSESSMENT_REVISED);
+  event.mutable_assessment_revised()->set_findings(request.findings());
+  event.mutable_assessment_revised()->set_type(request.type());
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) { return TakesMore(head); };
+  Run(world_, caller, request, "revise-assessment", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::GradeNeed(const Caller& caller, const v1::GradeNeedRequest& request, Callback<Expected<v1::GradeNeedResponse>> reply) {
@@ -302,10 +321,7 @@ void Assignment::GradeNeed(const Caller& caller, const v1::GradeNeedRequest& req
 
 void Assignment::PlanService(const Caller& caller, const v1::PlanServiceRequest& request, Callback<Expected<v1::PlanServiceResponse>> reply) {
   std::vector<FieldViolation> violations;
-  if (request.goals().empty() || request.goals_size() > 10) violations.push_back({"goals", "1 to 10 are required"});
-  for (int i = 0; i < std::min(request.goals_size(), 10); ++i) CheckText("goals[" + std::to_string(i) + "]", request.goals(i), 1, 300, &violations);
-  CheckText("measures", request.measures(), 1, 2000, &violations);
-  if (request.planned_services() < 0 || request.planned_services() > 1000) violations.push_back({"planned_services", "must be 0 to 1,000"});
+  CheckPlan(request.goals(), request.measures(), request.planned_services(), &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_PLANNED);
   auto& payload = *event.mutable_planned();
@@ -317,6 +333,27 @@ void Assignment::PlanService(const Caller& caller, const v1::PlanServiceRequest&
     return {};
   };
   Run(world_, caller, request, "plan", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::RevisePlan(const Caller& caller, const v1::RevisePlanRequest& request, Callback<Expected<v1::RevisePlanResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckPlan(request.goals(), request.measures(), request.planned_services(), &violations);
+  CheckText("reason", request.reason(), 1, 500, &violations);
+  Event event;
+  event.set_type(v1::EVENT_TYPE_PLAN_REVISED);
+  auto& payload = *event.mutable_plan_revised();
+  *payload.mutable_goals() = request.goals();
+  payload.set_measures(request.measures());
+  payload.set_planned_services(request.planned_services());
+  payload.set_reason(request.reason());
+  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+    if (!head.casework()) {
+      return Fail(Code::kFailedPrecondition, "NO_PLAN", "What was assessed as no casework has no plan; note what changes.",
+                  "非个案需求没有服务方案，请以备注说明。");
+    }
+    return TakesMore(head);
+  };
+  Run(world_, caller, request, "revise-plan", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequest& request, Callback<Expected<v1::RecordServiceResponse>> reply) {

@@ -55,8 +55,6 @@ class Assignment {
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
-  // A type that an assessment names, which may be empty.
-  void CheckType(const std::string& type, std::vector<FieldViolation>* violations) const;
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   // The events of a need with their personal parts; what was forgotten stays closed.
   Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;

@@ -1,4 +1,4 @@
-// What was found too thin or too early: questions to the reporter, corrections, extensions, holds.
+// What was found too thin or too early: questions to the reporter, extensions, holds.
 #include <algorithm>
 
 #include "assignment/assignment.h"
@@ -52,14 +52,6 @@ std::optional<int64_t> CheckEnd(std::string_view field, bool given, const google
   return end_us;
 }
 
-void CheckPlan(const google::protobuf::RepeatedPtrField<std::string>& goals, const std::string& measures, int planned_services,
-               std::vector<FieldViolation>* violations) {
-  if (goals.empty() || goals.size() > 10) violations->push_back({"goals", "1 to 10 are required"});
-  for (int i = 0; i < std::min(goals.size(), 10); ++i) CheckText("goals[" + std::to_string(i) + "]", goals.Get(i), 1, 300, violations);
-  CheckText("measures", measures, 1, 2000, violations);
-  if (planned_services < 0 || planned_services > 1000) violations->push_back({"planned_services", "must be 0 to 1,000"});
-}
-
 // A clock whose end somebody has chosen.
 v1::ClockStart ClockUntil(v1::ClockKind kind, const std::string& rule, int64_t due_us) {
   v1::ClockStart start;
@@ -93,39 +85,6 @@ void Assignment::RequestInformation(const Caller& caller, const v1::RequestInfor
     return {};
   };
   Run(world_, caller, request, "request-information", std::move(event), std::move(violations), decide, std::move(reply));
-}
-
-void Assignment::ReviseAssessment(const Caller& caller, const v1::ReviseAssessmentRequest& request, Callback<Expected<v1::ReviseAssessmentResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckText("findings", request.findings(), 1, 2000, &violations);
-  CheckType(request.type(), &violations);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_ASSESSMENT_REVISED);
-  event.mutable_assessment_revised()->set_findings(request.findings());
-  event.mutable_assessment_revised()->set_type(request.type());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) { return TakesMore(head); };
-  Run(world_, caller, request, "revise-assessment", std::move(event), std::move(violations), decide, std::move(reply));
-}
-
-void Assignment::RevisePlan(const Caller& caller, const v1::RevisePlanRequest& request, Callback<Expected<v1::RevisePlanResponse>> reply) {
-  std::vector<FieldViolation> violations;
-  CheckPlan(request.goals(), request.measures(), request.planned_services(), &violations);
-  CheckText("reason", request.reason(), 1, 500, &violations);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_PLAN_REVISED);
-  auto& payload = *event.mutable_plan_revised();
-  *payload.mutable_goals() = request.goals();
-  payload.set_measures(request.measures());
-  payload.set_planned_services(request.planned_services());
-  payload.set_reason(request.reason());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (!head.casework()) {
-      return Fail(Code::kFailedPrecondition, "NO_PLAN", "What was assessed as no casework has no plan; note what changes.",
-                  "非个案需求没有服务方案，请以备注说明。");
-    }
-    return TakesMore(head);
-  };
-  Run(world_, caller, request, "revise-plan", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::RequestExtension(const Caller& caller, const v1::RequestExtensionRequest& request, Callback<Expected<v1::RequestExtensionResponse>> reply) {
@@ -188,8 +147,7 @@ void Assignment::DecideExtension(const Caller& caller, const v1::DecideExtension
                     "现有期限已晚于所申请的期限，请退回该申请。");
       }
       auto& change = *made.add_clock_changes();
-      change.set_kind(asked.kind());
-      change.set_object(asked.object());
+      change = ChangeOf(*clock);
       change.set_due_us(asked.due_us());
       return {};
     }

@@ -3,6 +3,7 @@
 
 #include "assignment/assignment.h"
 #include "commands/change_feed.h"
+#include "domain/amendment.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
 #include "sealing/seal.h"
@@ -17,21 +18,6 @@ void HideReporter(v1::Submitted* submitted) {
   submitted->clear_reporter_ref();
   auto* report = submitted->mutable_report();
   if (report->reporter().anonymous()) report->clear_reporter();
-}
-
-// The report as it stands after a correction.
-void Correct(const v1::Amended& amended, v1::Report* report) {
-  const v1::Report& changed = amended.report();
-  for (const std::string& field : amended.fields()) {
-    if (field == "categories") *report->mutable_categories() = changed.categories();
-    if (field == "dangers") *report->mutable_dangers() = changed.dangers();
-    if (field == "location") *report->mutable_location() = changed.location();
-    if (field == "reported_urgency") report->set_reported_urgency(changed.reported_urgency());
-    if (field == "restricted") report->set_restricted(changed.restricted());
-    if (field == "subject") *report->mutable_subject() = changed.subject();
-    if (field == "summary") report->set_summary(changed.summary());
-    if (field == "type") report->set_type(changed.type());
-  }
 }
 
 }  // namespace
@@ -69,7 +55,7 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
       for (Event& event : *history) {
         auto* report = response.mutable_need()->mutable_report();
         if (event.has_submitted()) *report = event.submitted().report();
-        if (event.has_amended()) Correct(event.amended(), report);
+        if (event.has_amended()) CopyFields(event.amended().report(), event.amended().fields(), report);
         *response.add_history() = std::move(event);
       }
     }

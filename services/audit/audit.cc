@@ -4,6 +4,7 @@
 
 #include "audit/words.h"
 #include "domain/authorise.h"
+#include "domain/clock_changes.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -72,7 +73,7 @@ Expected<Audit::ClockHistory> Audit::FollowClock(const NeedState& state, const F
     auto event = ReadEvent(world_, applied->offset());
     if (!event) return std::unexpected(event.error());
     for (const auto& change : event->clock_changes()) {
-      if (change.kind() != clock.start().kind() || change.object() != clock.object() || change.chased() != clock.start().chased()) continue;
+      if (!Names(change, clock)) continue;
       auto& made = history.changes.emplace_back();
       made.at_us = event->logged_at_us();
       if (change.due_us() == 0) {
@@ -98,11 +99,7 @@ Expected<Audit::ClockHistory> Audit::FollowClock(const NeedState& state, const F
 
 Expected<WorkCalendar> Audit::CalendarOf(const Event& event) const {
   if (event.calendar_hash().empty()) return WorkCalendar();
-  store::v1::ActiveHashes hashes;
-  hashes.set_directory_hash(event.directory_hash());
-  hashes.set_policy_hash(event.policy_hash());
-  hashes.set_calendar_hash(event.calendar_hash());
-  auto snapshot = world_.snapshots.Load(hashes);
+  auto snapshot = world_.snapshots.Load(HashesOf(event));
   if (!snapshot) return std::unexpected(snapshot.error());
   return (*snapshot)->calendar();
 }

@@ -38,11 +38,15 @@ void AddSubmit(CLI::App& app, Session& session) {
 
 Table ReportTable() { return Table({"NUMBER", "STAGE", "SUBMITTED (+08:00)", "UNIT", "PHONE", "EXPECTED", "NEXT OR ANSWER"}); }
 
+// The answer if there is one, else what the reporter is asked, else what happens next.
+const std::string& WhatNext(const v1::ReporterNeed& need) {
+  if (!need.closing_sentence().empty()) return need.closing_sentence();
+  return need.question().empty() ? need.next_step() : need.question();
+}
+
 void AddReportRow(const v1::ReporterNeed& need, Table* table) {
-  table->Add({need.number(), need.stage_text(), LocalTime(need.submit_time()), need.unit_display_name(), need.unit_phone(), need.expected_date(),
-              !need.closing_sentence().empty() ? need.closing_sentence()
-              : need.question().empty()        ? need.next_step()
-                                               : need.question()});
+  table->Add(
+      {need.number(), need.stage_text(), LocalTime(need.submit_time()), need.unit_display_name(), need.unit_phone(), need.expected_date(), WhatNext(need)});
 }
 
 void AddReports(CLI::App& app, Session& session) {
@@ -77,10 +81,7 @@ void AddReports(CLI::App& app, Session& session) {
           "IntakeService/WatchNeeds", {}, flags->resume, [&session](const v1::WatchNeedsResponse& change) {
             if (session.json()) return session.PrintJson(change, true);
             const auto& changed = change.need();
-            fmt::print("{}  {}  {}  {}\n", changed.number(), changed.stage_text(), changed.unit_display_name(),
-                       !changed.closing_sentence().empty() ? changed.closing_sentence()
-                       : changed.question().empty()        ? changed.next_step()
-                                                           : changed.question());
+            fmt::print("{}  {}  {}  {}\n", changed.number(), changed.stage_text(), changed.unit_display_name(), WhatNext(changed));
             std::fflush(stdout);
           });
     }

@@ -257,6 +257,14 @@ void FillEnvelope(const Caller& caller, const Snapshot* snapshot, int64_t now_us
   event->set_calendar_hash(snapshot->hashes().calendar_hash());
 }
 
+store::v1::ActiveHashes HashesOf(const Event& event) {
+  store::v1::ActiveHashes hashes;
+  hashes.set_directory_hash(event.directory_hash());
+  hashes.set_policy_hash(event.policy_hash());
+  hashes.set_calendar_hash(event.calendar_hash());
+  return hashes;
+}
+
 Expected<Event> ReadEvent(World& world, uint64_t offset) {
   auto record = world.ledger.ReadAt({0, offset});
   Event event;

@@ -96,6 +96,9 @@ Expected<RowPage> ReadRows(View& view, std::string_view prefix, std::string_view
 // The state now; null if there is none. A read that failed is an error, never "there is none".
 Expected<std::shared_ptr<const NeedState>> StateNow(World& world, std::string_view subject);
 
+// The directory, policy and calendar that an event names.
+store::v1::ActiveHashes HashesOf(const Event& event);
+
 // An applied event as the log has it. kUnavailable/LOG_UNREADABLE if it cannot be read: never taken for "there is none".
 Expected<Event> ReadEvent(World& world, uint64_t offset);
 // With its personal part; without it if its key was destroyed.

@@ -7,18 +7,6 @@
 namespace gridloop {
 namespace {
 
-bool BeforeAcceptance(const store::v1::NeedState& state) {
-  switch (state.stage()) {
-    case v1::STAGE_SUBMITTED:
-    case v1::STAGE_HELD:
-    case v1::STAGE_DISPATCHED:
-    case v1::STAGE_OFFERED:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool OwnUnit(const v1::Actor& actor, const store::v1::NeedState& state) {
   if (actor.unit().empty()) return false;
   if (actor.unit() == state.owner() || actor.unit() == state.unit() || actor.unit() == state.station()) return true;
@@ -65,6 +53,18 @@ bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
 }
 
 }  // namespace
+
+bool BeforeAcceptance(const store::v1::NeedState& state) {
+  switch (state.stage()) {
+    case v1::STAGE_SUBMITTED:
+    case v1::STAGE_HELD:
+    case v1::STAGE_DISPATCHED:
+    case v1::STAGE_OFFERED:
+      return true;
+    default:
+      return false;
+  }
+}
 
 bool IsCentreStaff(const v1::Actor& actor) { return actor.role() == v1::ROLE_DISPATCHER || actor.role() == v1::ROLE_DUTY_OFFICER; }
 

@@ -19,6 +19,9 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 // May this actor see the personal part? RELATION_ASSIGNED, whoever asks.
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state);
 
+// Has no unit accepted it yet?
+bool BeforeAcceptance(const store::v1::NeedState& state);
+
 // Dispatchers and duty officers.
 bool IsCentreStaff(const v1::Actor& actor);
 

@@ -15,18 +15,6 @@ bool Starts(const Event& event) {
   return event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && event.hold_decided().approved());
 }
 
-bool Names(const v1::ClockChange& change, const RunningClock& clock) {
-  return change.kind() == clock.start().kind() && change.object() == clock.object() && change.chased() == clock.start().chased();
-}
-
-v1::ClockChange ChangeOf(const RunningClock& clock) {
-  v1::ClockChange change;
-  change.set_kind(clock.start().kind());
-  change.set_object(clock.object());
-  change.set_chased(clock.start().chased());
-  return change;
-}
-
 // A chase moves with what it chases, never by itself.
 Void CheckMove(const NeedState& state, const Event& event, const v1::ClockChange& change, const RunningClock& clock) {
   if (event.type() == v1::EVENT_TYPE_EXTENSION_DECIDED) {
@@ -41,6 +29,18 @@ Void CheckMove(const NeedState& state, const Event& event, const v1::ClockChange
 
 }  // namespace
 
+bool Names(const v1::ClockChange& change, const RunningClock& clock) {
+  return change.kind() == clock.start().kind() && change.object() == clock.object() && change.chased() == clock.start().chased();
+}
+
+v1::ClockChange ChangeOf(const RunningClock& clock) {
+  v1::ClockChange change;
+  change.set_kind(clock.start().kind());
+  change.set_object(clock.object());
+  change.set_chased(clock.start().chased());
+  return change;
+}
+
 const RunningClock* PauseClock(const NeedState& state) {
   auto found = std::ranges::find_if(state.clocks(), [](const RunningClock& clock) { return IsPause(clock.start().kind()); });
   return found == state.clocks().end() ? nullptr : &*found;
@@ -48,7 +48,7 @@ const RunningClock* PauseClock(const NeedState& state) {
 
 bool EndsPause(const NeedState& state, const Event& event) {
   const RunningClock* pause = PauseClock(state);
-  return pause != nullptr && std::ranges::find(StoppedKinds(event), pause->start().kind()) != StoppedKinds(event).end();
+  return pause != nullptr && Stops(event, *pause);
 }
 
 Void CheckClockChanges(const NeedState& state, const Event& event, const std::vector<int>& stopped) {
@@ -109,19 +109,16 @@ void ApplyClockChanges(NeedState& state, const Event& event) {
 void AddPauses(const NeedState& head, int64_t now_us, Event* event) {
   const bool all = event->type() == v1::EVENT_TYPE_HOLD_DECIDED;
   if (!all && head.urgency() == v1::URGENCY_CRISIS) return;
-  const auto& stops = StoppedKinds(*event);
   for (const auto& clock : head.clocks()) {
-    const bool ends = std::ranges::find(stops, ChasedKind(clock)) != stops.end();
     const bool in_time = clock.start().kind() != v1::CLOCK_KIND_CHASE && clock.start().due_us() > now_us;
-    if (!ends && clock.paused_us() == 0 && (all || in_time)) *event->add_clock_changes() = ChangeOf(clock);
+    if (!Stops(*event, clock) && clock.paused_us() == 0 && (all || in_time)) *event->add_clock_changes() = ChangeOf(clock);
   }
 }
 
 void AddResumptions(const NeedState& head, const WorkCalendar* calendar, int64_t now_us, Event* event) {
   if (!EndsPause(head, *event)) return;
-  const auto& stops = StoppedKinds(*event);
   for (const auto& clock : head.clocks()) {
-    if (clock.paused_us() == 0 || std::ranges::find(stops, ChasedKind(clock)) != stops.end()) continue;
+    if (clock.paused_us() == 0 || Stops(*event, clock)) continue;
     if (std::ranges::any_of(event->clock_changes(), [&clock](const auto& each) { return Names(each, clock); })) continue;
     v1::ClockChange change = ChangeOf(clock);
     const auto& start = clock.start();

@@ -8,6 +8,10 @@
 
 namespace gridloop {
 
+// A change of this clock, which it names; it says nothing else yet.
+v1::ClockChange ChangeOf(const store::v1::RunningClock& clock);
+bool Names(const v1::ClockChange& change, const store::v1::RunningClock& clock);
+
 // The clock whose end ends a pause, while one runs: of a hold or of a request for information. There is at most one pause.
 const store::v1::RunningClock* PauseClock(const NeedState& state);
 

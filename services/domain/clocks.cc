@@ -54,6 +54,11 @@ const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) {
   return StoppedClocks(event.type());
 }
 
+bool Stops(const Event& event, const RunningClock& clock) {
+  const auto& kinds = StoppedKinds(event);
+  return std::ranges::find(kinds, ChasedKind(clock)) != kinds.end();
+}
+
 bool StartsRightClocks(const NeedState& state, const Event& event) {
   bool acceptance = false;
   bool assessment = false;

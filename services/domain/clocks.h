@@ -21,6 +21,9 @@ bool IsStepClock(v1::ClockKind kind);
 // routed again.
 bool IsReroute(const Event& event);
 
+// Does the event stop a clock like this one, or what it chases? By its kind alone.
+bool Stops(const Event& event, const store::v1::RunningClock& clock);
+
 // Are the clocks that the event starts those that it must start?
 bool StartsRightClocks(const NeedState& state, const Event& event);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 
+#include "domain/amendment.h"
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
 #include "domain/row_keys.h"
@@ -53,17 +54,11 @@ Void CheckResumed(const NeedState& state, const Event& event) {
   return event.logged_at_us() >= PauseClock(state)->start().due_us() ? Void::kNone : Void::kClock;
 }
 
-bool IsField(const std::string& name) {
-  static constexpr std::array<std::string_view, 8> kFields = {"categories", "dangers", "location", "reported_urgency",
-                                                              "restricted", "subject", "summary",  "type"};
-  return std::ranges::binary_search(kFields, std::string_view(name));
-}
-
 Void CheckAmended(const NeedState& state, const Event& event) {
   const auto& payload = event.amended();
   const auto& fields = payload.fields();
   const bool sorted = std::ranges::adjacent_find(fields, std::greater_equal()) == fields.end();
-  if (fields.empty() || !sorted || !std::ranges::all_of(fields, IsField)) return Void::kPayload;
+  if (fields.empty() || !sorted || !std::ranges::all_of(fields, IsAmendable)) return Void::kPayload;
   if (payload.urgency() == v1::URGENCY_UNSPECIFIED) return Void::kPayload;
   if (payload.reroute() && !Contains(fields, "location")) return Void::kPayload;
   const bool becomes_crisis = payload.urgency() == v1::URGENCY_CRISIS && state.urgency() != v1::URGENCY_CRISIS;
@@ -512,7 +507,7 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
-  if (*stage_after == v1::STAGE_CLOSED || *stage_after == v1::STAGE_WITHDRAWN) return Void::kNone;
+  if (IsEnd(*stage_after)) return Void::kNone;
   if (!StartsRightClocks(state, event)) return Void::kPayload;
   // A returned closing goes back to a stage whose clock has stopped: a chase that still runs does not stand in for it.
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && event.clocks().empty()) return Void::kInvariant;

@@ -78,6 +78,7 @@ struct Row {
 // All index rows of a state, sorted by key. Key formats: row_keys.h and docs/formats/rows.md.
 std::vector<Row> Rows(const NeedState& state);
 
-inline bool Ended(const NeedState& state) { return state.stage() == v1::STAGE_CLOSED || state.stage() == v1::STAGE_WITHDRAWN; }
+inline bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN; }
+inline bool Ended(const NeedState& state) { return IsEnd(state.stage()); }
 
 }  // namespace gridloop

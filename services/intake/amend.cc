@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "commands/run.h"
+#include "domain/amendment.h"
 #include "domain/authorise.h"
 #include "domain/clock_changes.h"
+#include "domain/clocks.h"
 #include "domain/offers.h"
 #include "intake/intake.h"
 #include "intake/judge.h"
@@ -11,16 +13,10 @@
 namespace gridloop {
 namespace {
 
-constexpr const char* kFields[] = {"categories", "dangers", "location", "reported_urgency", "restricted", "subject", "summary", "type"};
-
-bool BeforeAcceptance(v1::Stage stage) {
-  return stage == v1::STAGE_SUBMITTED || stage == v1::STAGE_HELD || stage == v1::STAGE_DISPATCHED || stage == v1::STAGE_OFFERED;
-}
-
 std::set<std::string> CheckMask(const google::protobuf::FieldMask& mask, std::vector<FieldViolation>* violations) {
   std::set<std::string> fields;
   for (const std::string& path : mask.paths()) {
-    if (std::ranges::find(kFields, path) != std::end(kFields)) {
+    if (IsAmendable(path)) {
       fields.insert(path);
     } else {
       violations->push_back({"update_mask", "takes categories, dangers, location, reported_urgency, restricted, subject, summary, type and nothing else"});
@@ -31,20 +27,6 @@ std::set<std::string> CheckMask(const google::protobuf::FieldMask& mask, std::ve
   return fields;
 }
 
-// The named fields alone.
-v1::Report Masked(const v1::Report& report, const std::set<std::string>& fields) {
-  v1::Report masked;
-  if (fields.contains("categories")) *masked.mutable_categories() = report.categories();
-  if (fields.contains("dangers")) *masked.mutable_dangers() = report.dangers();
-  if (fields.contains("location")) *masked.mutable_location() = report.location();
-  if (fields.contains("reported_urgency")) masked.set_reported_urgency(report.reported_urgency());
-  if (fields.contains("restricted")) masked.set_restricted(report.restricted());
-  if (fields.contains("subject")) *masked.mutable_subject() = report.subject();
-  if (fields.contains("summary")) masked.set_summary(report.summary());
-  if (fields.contains("type")) masked.set_type(report.type());
-  return masked;
-}
-
 // From when it is known to be more urgent, the shorter limits run; none of them ends later than it did. What stands still is
 // hurried only if the event lets it go on.
 void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency, int64_t now_us, Event* made) {
@@ -52,26 +34,20 @@ void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency,
   NeedState hurried;
   hurried.set_urgency(urgency);
   hurried.set_grade(head.grade());
-  const auto& stops = StoppedKinds(*made);
   for (const auto& clock : head.clocks()) {
-    if (std::ranges::find(stops, ChasedKind(clock)) != stops.end()) continue;
+    if (Stops(*made, clock)) continue;
     const v1::ClockStart shorter = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
-    v1::ClockChange* change = nullptr;
-    for (auto& each : *made->mutable_clock_changes()) {
-      if (each.kind() == clock.start().kind() && each.object() == clock.object() && each.chased() == clock.start().chased()) change = &each;
-    }
-    if (change == nullptr && clock.paused_us() != 0) continue;
-    if (shorter.due_us() >= (change == nullptr ? clock.start().due_us() : change->due_us())) continue;
-    if (change == nullptr) {
-      change = made->add_clock_changes();
-      change->set_kind(clock.start().kind());
-      change->set_object(clock.object());
-      change->set_chased(clock.start().chased());
-    }
-    change->set_due_us(shorter.due_us());
-    change->set_provisional(shorter.provisional());
-    change->set_rule(shorter.rule());
-    *change->mutable_limit() = shorter.limit();
+    auto& changes = *made->mutable_clock_changes();
+    auto change = std::ranges::find_if(changes, [&clock](const auto& each) { return Names(each, clock); });
+    const bool changed = change != changes.end();
+    if (!changed && clock.paused_us() != 0) continue;
+    if (shorter.due_us() >= (changed ? change->due_us() : clock.start().due_us())) continue;
+    v1::ClockChange& hurry = changed ? *change : *changes.Add();
+    if (!changed) hurry = ChangeOf(clock);
+    hurry.set_due_us(shorter.due_us());
+    hurry.set_provisional(shorter.provisional());
+    hurry.set_rule(shorter.rule());
+    *hurry.mutable_limit() = shorter.limit();
   }
 }
 
@@ -122,7 +98,8 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
   const int64_t asked_us = world_.clock.WallUs();
   std::vector<FieldViolation> violations;
   const std::set<std::string> fields = CheckMask(request.update_mask(), &violations);
-  v1::Report report = Masked(request.report(), fields);
+  v1::Report report;  // the named fields alone
+  CopyFields(request.report(), fields, &report);
   CheckAmendment(report, fields, active.get(), asked_us, &violations);
   CheckText("reason", request.reason(), 1, 500, &violations);
   const bool minor = IsAboutMinor(report, asked_us);
@@ -137,7 +114,7 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
                                                                               Event& made) -> Expected<void> {
     auto& amended = *made.mutable_amended();
     const auto& changed = amended.report();
-    const bool before = BeforeAcceptance(head.stage());
+    const bool before = BeforeAcceptance(head);
     const bool centre = IsCentreStaff(actor);
     const bool staff = centre || actor.role() == v1::ROLE_STATION_HEAD || WorksOn(head, actor.worker());
     if (!before && !staff) {

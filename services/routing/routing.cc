@@ -128,11 +128,7 @@ void Routing::ReplayRoute(const Caller& caller, const v1::ReplayRouteRequest& re
     if (!event) return reply(std::unexpected(event.error()));
     v1::RoutingReceipt stored = event->has_dispatched() ? event->dispatched().receipt() : event->held().receipt();
     if (stored.directory_hash().empty()) continue;
-    store::v1::ActiveHashes hashes;
-    hashes.set_directory_hash(event->directory_hash());
-    hashes.set_policy_hash(event->policy_hash());
-    hashes.set_calendar_hash(event->calendar_hash());
-    auto snapshot = world_.snapshots.Load(hashes);
+    auto snapshot = world_.snapshots.Load(HashesOf(*event));
     if (!snapshot) return reply(std::unexpected(snapshot.error()));
     v1::ReplayRouteResponse response;
     *response.mutable_computed() = Route(**snapshot, stored.inputs());

@@ -11,6 +11,7 @@
 #include "gridloop/v1/audit_service.pb.h"
 #include "gridloop/v1/clock_service.pb.h"
 #include "gridloop/v1/intake_service.pb.h"
+#include "gridloop/v1/notification_service.pb.h"
 #include "gridloop/v1/routing_service.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "runtime/credentials.h"
@@ -194,6 +195,7 @@ int CallAny(Session& session, const std::string& method, const std::string& json
   (void)v1::GetTimelineRequest::descriptor();
   (void)v1::GetUnitRequest::descriptor();
   (void)v1::GetTimeRequest::descriptor();
+  (void)v1::ListRecipientsRequest::descriptor();
   std::string full = method.find('.') != std::string::npos ? method : "gridloop.v1." + method;
   size_t slash = full.find('/');
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();

@@ -497,7 +497,7 @@ TEST_F(Gridctl, EveryRpcHasAVerb) {
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "ClockService"}) {
+  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "NotificationService", "ClockService"}) {
     const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
     ASSERT_NE(service, nullptr) << name;
     for (int i = 0; i < service->method_count(); ++i, ++methods) {

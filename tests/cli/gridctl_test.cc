@@ -492,6 +492,40 @@ TEST_F(Gridctl, TokensAreMadeListedAndRevoked) {
   EXPECT_EQ(Run({"token", "revoke", "--file", file, hash[1]}, "").code, 1);
 }
 
+TEST_F(Gridctl, WhoIsToldAndWhatDidNotArriveHaveVerbs) {
+  EXPECT_NE(Run({"notifications"}, admin_token_).out.find("nobody is told"), std::string::npos);
+  EXPECT_EQ(Run({"notify-test", "nobody"}, admin_token_).code, 1);
+  std::ofstream(directory_ / "webhook.secret") << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+  std::filesystem::permissions(directory_ / "webhook.secret", std::filesystem::perms::owner_read);
+  std::ofstream(directory_ / "recipients.yaml")
+      << "recipients:\n  - {id: nobody, url: 'http://127.0.0.1:9/hidden', secret_file: webhook.secret, unit: s01, allow_private: true}\n";
+  Restart();
+  auto sent = Run({"notify-test", "nobody", "--request-id", "t-1"}, admin_token_);
+  ASSERT_EQ(sent.code, 0) << sent.err;
+  std::string id = sent.out.substr(0, 26);
+  auto shows = [&](std::vector<std::string> arguments, const std::string& text) {
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    Ended ended;
+    do {
+      ended = Run(arguments, centre_token_);
+    } while (ended.out.find(text) == std::string::npos && std::chrono::steady_clock::now() < until);
+    EXPECT_NE(ended.out.find(text), std::string::npos) << ended.out << ended.err;
+    return ended.out;
+  };
+  std::string told = shows({"notifications"}, "unreachable");
+  EXPECT_NE(told.find("127.0.0.1"), std::string::npos) << told;
+  EXPECT_EQ(told.find("hidden"), std::string::npos) << told;
+  EXPECT_NE(Run({"dead-letters", "nobody"}, admin_token_).out.find("there is none"), std::string::npos);
+  ASSERT_EQ(Run({"clock", "advance", "73h"}, admin_token_).code, 0);
+  EXPECT_NE(shows({"dead-letters", "nobody"}, "too-old").find(id), std::string::npos);
+  EXPECT_NE(Run({"-o", "json", "dead-letters", "recipients/nobody"}, centre_token_).out.find("\"reason\": \"DEATH_REASON_TOO_OLD\""), std::string::npos);
+  EXPECT_EQ(Run({"redeliver", "nobody"}, centre_token_).code, 1) << "neither ids nor --all";
+  EXPECT_EQ(Run({"redeliver", "nobody", id, "--all"}, centre_token_).code, 2);
+  EXPECT_EQ(Run({"redeliver", "nobody", id}, centre_token_).out, "1 wait in the queue again\n");
+  EXPECT_EQ(Run({"redeliver", "nobody", "--all"}, centre_token_).out, "0 wait in the queue again\n");
+  EXPECT_EQ(Run({"notifications"}, app_token_).code, 5);
+}
+
 TEST_F(Gridctl, EveryRpcHasAVerb) {
   std::string sources;
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());

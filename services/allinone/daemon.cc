@@ -126,6 +126,31 @@ class Housekeeping {
   std::thread thread_;
 };
 
+// Has new TLS files served; says once what is wrong with them.
+class TlsWatch {
+ public:
+  explicit TlsWatch(Log& log) : log_(log) {}
+  // Files that are replaced one after the other do not fit for a moment: what is wrong is said when it still is at the next look.
+  void Look(RpcServer& server) {
+    auto reloaded = server.ReloadTls();
+    if (reloaded && *reloaded) log_.Info("daemon", "new TLS files are served");
+    std::string wrong = reloaded ? "" : reloaded.error().message;
+    std::lock_guard lock(mutex_);
+    if (std::exchange(seen_, wrong) != wrong || problem_ == wrong) return;
+    problem_ = wrong;
+    if (!wrong.empty()) log_.Error("daemon", "the TLS files were not read again; the former ones are served", {{"why", wrong}});
+  }
+  std::string Problem() const {
+    std::lock_guard lock(mutex_);
+    return problem_.empty() ? "" : problem_ + " The former ones are served.";
+  }
+
+ private:
+  Log& log_;
+  mutable std::mutex mutex_;
+  std::string seen_, problem_;
+};
+
 struct Services {
   Services(World& world, const std::filesystem::path& directory_folder) : intake(world), routing(world, directory_folder), assignment(world), audit(world) {}
   Intake intake;
@@ -226,7 +251,12 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   }
 
   std::atomic<bool> stopping = false;
-  auto checks = [&] { return Checks(world, guard, stopping); };
+  TlsWatch tls_watch(log);
+  auto checks = [&] {
+    auto all = Checks(world, guard, stopping);
+    all.push_back({"tls", true, tls_watch.Problem()});  // the former files go on being served: no reason to turn anybody away
+    return all;
+  };
   metrics.OnCollect([&](Metrics&) {
     SetGauges(metrics, world, embedded->committer(), guard);
     (*deliveries)->SetGauges(metrics);
@@ -267,6 +297,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
       (*deliveries)->ReloadIfChanged();
     }
     (*server)->CheckCredentials();  // some expire
+    tls_watch.Look(**server);
     bool ready = true;
     auto checked = checks();
     for (const auto& check : checked) {

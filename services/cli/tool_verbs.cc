@@ -87,7 +87,7 @@ void AddTokens(CLI::App& app, Session& session) {
     }
     if (session.json()) {
       std::string what = flags->out.empty() ? "\"token\":" + JsonString(*made) : "\"token_file\":" + JsonString(flags->out);
-      fmt::print("{{{},\"credential\":{}}}\n", what, CredentialJson(Hex(Sha256(*made)), credential));
+      session.PrintData(fmt::format("{{{},\"credential\":{}}}\n", what, CredentialJson(Hex(Sha256(*made)), credential)));
     } else if (flags->out.empty()) {
       fmt::print("{}\n", *made);
     }
@@ -102,7 +102,7 @@ void AddTokens(CLI::App& app, Session& session) {
     if (session.json()) {
       std::string all;
       for (const auto& [hash, credential] : loaded->List()) all += (all.empty() ? "" : ",") + CredentialJson(hash, credential);
-      fmt::print("{{\"credentials\":[{}]}}\n", all);
+      session.PrintData(fmt::format("{{\"credentials\":[{}]}}\n", all));
       return static_cast<int>(kGood);
     }
     Table table({"SHA-256", "CLIENT", "PRINCIPAL", "ROLE", "UNIT", "WORKER", "EXPIRES (+08:00)"});
@@ -124,7 +124,7 @@ void AddTokens(CLI::App& app, Session& session) {
     auto revoked = RevokeToken(flags->file, flags->hash);
     if (!revoked) return session.Report(revoked.error());
     if (session.json()) {
-      fmt::print("{{\"revoked\":{}}}\n", CredentialJson({}, *revoked));
+      session.PrintData(fmt::format("{{\"revoked\":{}}}\n", CredentialJson({}, *revoked)));
     } else {
       fmt::print("revoked: {} of {}\n", revoked->actor.principal(), revoked->client);
     }

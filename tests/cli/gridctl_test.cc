@@ -526,6 +526,29 @@ TEST_F(Gridctl, WhoIsToldAndWhatDidNotArriveHaveVerbs) {
   EXPECT_EQ(Run({"notifications"}, app_token_).code, 5);
 }
 
+TEST_F(Gridctl, WhatIsShownAsJsonIsShownAsYaml) {
+  auto report = Report("yaml");
+  report.mutable_report()->set_summary("第一行：门锁\n  second line\nyes");
+  std::string number = Submitted(report, "offered");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  auto need = Run({"-o", "yaml", "need", number, "--purpose", "visit"}, head_token);
+  EXPECT_EQ(need.code, 0) << need.err;
+  EXPECT_NE(need.out.find("need:\n  name: needs/"), std::string::npos) << need.out;
+  EXPECT_NE(need.out.find("\n  number: \"" + number + "\"\n"), std::string::npos) << need.out;
+  EXPECT_NE(need.out.find("\n    summary: |-\n      第一行：门锁\n        second line\n      yes\n"), std::string::npos) << need.out;
+  auto exported = Run({"-o", "yaml", "export", "--max", "2"}, auditor_token_);
+  EXPECT_TRUE(exported.out.starts_with("---\nposition: \"0-0\"\n")) << exported.out;
+  EXPECT_NE(exported.out.find("\n---\nposition: \"0-1\"\n"), std::string::npos) << exported.out;
+  EXPECT_TRUE(Run({"-o", "yaml", "token", "list", "--file", directory_ / "tokens.tsv"}, "").out.starts_with("credentials:\n  - sha256: "));
+  EXPECT_TRUE(Run({"-o", "yaml", "call", "AuditService/ListOpenLoops"}, auditor_token_).out.starts_with("{}"));
+  EXPECT_EQ(Run({"-o", "toml", "held"}, centre_token_).code, 2);
+  // Every verb: none of them prints JSON by itself where YAML is asked for.
+  for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) {
+    std::string source = ReadFile(file.path());
+    EXPECT_EQ(source.find("print(\"{{"), std::string::npos) << file.path();
+  }
+}
+
 TEST_F(Gridctl, EveryRpcHasAVerb) {
   std::string sources;
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());

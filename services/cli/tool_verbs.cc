@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adapters/system/system_clock.h"
+#include "cli/completion.h"
 #include "cli/verbs.h"
 #include "gridloop/v1/assignment_service.pb.h"
 #include "gridloop/v1/audit_service.pb.h"
@@ -232,6 +233,13 @@ void AddToolVerbs(CLI::App& app, Session& session) {
   AddTokens(app, session);
   AddClock(app, session);
   AddHealth(app, session);
+  auto* completion = app.add_subcommand("completion", "a script that completes verbs, flags and their words: source <(gridctl completion bash)");
+  auto shell = std::make_shared<std::string>();
+  completion->add_option("shell", *shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  OnRun(completion, [&app, shell] {
+    fmt::print("{}", CompletionScript(app, *shell == "zsh"));
+    return static_cast<int>(kGood);
+  });
   auto* call = app.add_subcommand("call", "any RPC by name, e.g. AssignmentService/ListInbox '{\"parent\":\"units/s01\"}'");
   struct Flags {
     std::string method, json = "{}";

@@ -24,7 +24,7 @@ void AddCentreVerbs(CLI::App& app, Session& session);        // held, confirm, d
 void AddDirectoryVerbs(CLI::App& app, Session& session);     // directory …, units, unit, workers, categories
 void AddAuditVerbs(CLI::App& app, Session& session);         // timeline, deadline, loops, export
 void AddNotificationVerbs(CLI::App& app, Session& session);  // notifications, dead-letters, redeliver, notify-test
-void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, call
+void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, completion, call
 
 // `run` gives the exit code.
 void OnRun(CLI::App* verb, std::function<int()> run);

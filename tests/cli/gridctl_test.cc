@@ -549,6 +549,54 @@ TEST_F(Gridctl, WhatIsShownAsJsonIsShownAsYaml) {
   }
 }
 
+TEST_F(Gridctl, TheShellCompletesVerbsFlagsAndTheirWords) {
+  auto completes = [&](const std::string& line) {
+    // As readline asks: the words, the last of which is the one that is completed.
+    const std::string ask = R"(source /dev/stdin; shift 0; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _gridctl; printf '%s\n' "${COMPREPLY[@]}")";
+    std::vector<std::string> arguments = {"/bin/bash", "-c", ask, "bash"};
+    for (size_t at = 0; at <= line.size();) {
+      size_t end = std::min(line.find(' ', at), line.size());
+      arguments.push_back(line.substr(at, end - at));
+      at = end + 1;
+    }
+    std::ofstream(directory_ / "script") << Run({"completion", "bash"}, "").out;
+    std::string command;
+    for (const auto& argument : arguments) {
+      std::string quoted;
+      for (char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      command += "'" + quoted + "' ";
+    }
+    EXPECT_EQ(std::system((command + "<" + (directory_ / "script").string() + " >" + (directory_ / "completed").string()).c_str()), 0) << line;
+    return ReadFile(directory_ / "completed");
+  };
+  EXPECT_EQ(completes("gridctl acce"), "accept\naccept-transfer\n");
+  EXPECT_EQ(completes("gridctl tok"), "token\n");
+  EXPECT_EQ(completes("gridctl token "), "create\nlist\nrevoke\n");
+  EXPECT_EQ(completes("gridctl --out"), "--output\n");
+  EXPECT_EQ(completes("gridctl -o "), "table\njson\nyaml\n");
+  EXPECT_EQ(completes("gridctl -o json need --hist"), "--history\n");
+  EXPECT_EQ(completes("gridctl decline 260302-7KQ4M-X --reason no-c"), "no-capacity\n");
+  EXPECT_EQ(completes("gridctl grade 260302-7KQ4M-X --grade t"), "two\nthree\n");
+  EXPECT_EQ(completes("gridctl token create --role station"), "station-head\n");
+  EXPECT_EQ(completes("gridctl completion "), "bash\nzsh\n");
+  EXPECT_EQ(completes("gridctl need --token-file " + (directory_ / "tokens.ts").string()), (directory_ / "tokens.tsv").string() + "\n");
+  EXPECT_EQ(completes("gridctl need --adr"), "\n");
+  EXPECT_EQ(completes("gridctl need --addr"), "--address\n");
+  EXPECT_EQ(std::system(("bash -n '" + (directory_ / "script").string() + "'").c_str()), 0);
+}
+
+TEST_F(Gridctl, TheZshScriptIsZsh) {
+  std::ofstream(directory_ / "script") << Run({"completion", "zsh"}, "").out;
+  EXPECT_TRUE(ReadFile(directory_ / "script").starts_with("#compdef gridctl\n"));
+  if (std::system("command -v zsh >/dev/null") != 0) GTEST_SKIP() << "zsh is not installed, so it cannot say whether its script is one";
+  // As its completion system asks through bashcompinit: arrays begin at 0 there.
+  std::ofstream(directory_ / "ask") << "autoload -U compinit && compinit -u -d '" << (directory_ / "dump").string() << "'\nsource '"
+                                    << (directory_ / "script").string()
+                                    << "'\nemulate -L ksh\nCOMP_WORDS=(gridctl token r)\nCOMP_CWORD=2\n_gridctl\nprint -r -- \"${COMPREPLY[@]}\"\n";
+  EXPECT_EQ(std::system(("zsh -f '" + (directory_ / "ask").string() + "' >'" + (directory_ / "completed").string() + "'").c_str()), 0);
+  EXPECT_EQ(ReadFile(directory_ / "completed"), "create list revoke\n") << "which of them fit, zsh looks itself";
+}
+
 TEST_F(Gridctl, EveryRpcHasAVerb) {
   std::string sources;
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());

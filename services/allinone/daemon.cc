@@ -1,7 +1,6 @@
 #include "allinone/daemon.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,8 +10,10 @@
 #include <optional>
 #include <thread>
 
+#include "allinone/deliveries.h"
 #include "allinone/deployment_secret.h"
 #include "allinone/embedded.h"
+#include "allinone/file_mark.h"
 #include "allinone/observation.h"
 #include "allinone/simulated_time.h"
 #include "assignment/wiring.h"
@@ -28,6 +29,7 @@
 namespace gridloop {
 namespace {
 
+constexpr size_t kServices = 5;
 constexpr auto kHousekeeping = std::chrono::seconds(1);
 constexpr auto kLastWords = std::chrono::seconds(1);
 
@@ -53,21 +55,6 @@ Expected<Credentials> LoadOrMakeTokens(const std::filesystem::path& file, const 
   }
   return Credentials::Load(file);
 }
-
-// What the token file was when it was last read; it is read again when any of it differs.
-struct FileMark {
-  ino_t inode = 0;
-  off_t size = 0;
-  timespec modified = {};
-  static FileMark Of(const std::filesystem::path& file) {
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) return {};
-    return {status.st_ino, status.st_size, status.st_mtim};
-  }
-  bool operator==(const FileMark& other) const {
-    return inode == other.inode && size == other.size && modified.tv_sec == other.modified.tv_sec && modified.tv_nsec == other.modified.tv_nsec;
-  }
-};
 
 // The steps of the stop, in order, each logged. When all of them together take too long the process exits: whatever was
 // acknowledged is on the disk, and a supervisor is better than a process that hangs.
@@ -139,6 +126,31 @@ class Housekeeping {
   std::thread thread_;
 };
 
+// Has new TLS files served; says once what is wrong with them.
+class TlsWatch {
+ public:
+  explicit TlsWatch(Log& log) : log_(log) {}
+  // Files that are replaced one after the other do not fit for a moment: what is wrong is said when it still is at the next look.
+  void Look(RpcServer& server) {
+    auto reloaded = server.ReloadTls();
+    if (reloaded && *reloaded) log_.Info("daemon", "new TLS files are served");
+    std::string wrong = reloaded ? "" : reloaded.error().message;
+    std::lock_guard lock(mutex_);
+    if (std::exchange(seen_, wrong) != wrong || problem_ == wrong) return;
+    problem_ = wrong;
+    if (!wrong.empty()) log_.Error("daemon", "the TLS files were not read again; the former ones are served", {{"why", wrong}});
+  }
+  std::string Problem() const {
+    std::lock_guard lock(mutex_);
+    return problem_.empty() ? "" : problem_ + " The former ones are served.";
+  }
+
+ private:
+  Log& log_;
+  mutable std::mutex mutex_;
+  std::string seen_, problem_;
+};
+
 struct Services {
   Services(World& world, const std::filesystem::path& directory_folder) : intake(world), routing(world, directory_folder), assignment(world), audit(world) {}
   Intake intake;
@@ -164,6 +176,9 @@ Expected<void> CheckOptions(const DaemonOptions& options) {
     return good;
   }
   if (auto clock = MakeSimulatedClock(options.clock); !clock) return std::unexpected(clock.error());
+  if (!options.recipients_file.empty()) {
+    if (auto recipients = LoadRecipients(options.recipients_file); !recipients) return std::unexpected(recipients.error());
+  }
   if (const auto& folder = options.directory_folder; !folder.empty()) {
     std::error_code wrong;
     if (!std::filesystem::is_directory(folder, wrong) || ::access(folder.c_str(), R_OK | X_OK) != 0) {
@@ -195,6 +210,8 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   ClockGuard guard(world.clock);
 
   auto services = std::make_unique<Services>(world, options.directory_folder);
+  auto deliveries = Deliveries::Open(world, options.data_directory, options.recipients_file, log);
+  if (!deliveries) return std::unexpected(deliveries.error());
   Router router;
   std::vector<const google::protobuf::ServiceDescriptor*> descriptors;
   auto serves = [&options](const char* service) { return options.services.contains(service); };
@@ -214,7 +231,11 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     BindAudit(router, services->audit);
     descriptors.push_back(AuditDescriptor());
   }
-  if (options.services.size() < 4) {
+  if (serves("notification")) {
+    BindNotification(router, (*deliveries)->notification());
+    descriptors.push_back(NotificationDescriptor());
+  }
+  if (options.services.size() < kServices) {
     log.Warning("daemon", "NOT ALL SERVICES RUN HERE: what the others would do waits in the ledger",
                 {{"services", fmt::format("{}", fmt::join(options.services, ","))}});
   }
@@ -230,8 +251,16 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   }
 
   std::atomic<bool> stopping = false;
-  auto checks = [&] { return Checks(world, guard, stopping); };
-  metrics.OnCollect([&](Metrics&) { SetGauges(metrics, world, embedded->committer(), guard); });
+  TlsWatch tls_watch(log);
+  auto checks = [&] {
+    auto all = Checks(world, guard, stopping);
+    all.push_back({"tls", true, tls_watch.Problem()});  // the former files go on being served: no reason to turn anybody away
+    return all;
+  };
+  metrics.OnCollect([&](Metrics&) {
+    SetGauges(metrics, world, embedded->committer(), guard);
+    (*deliveries)->SetGauges(metrics);
+  });
   RpcServer::Options rpc = options.rpc;
   rpc.require_every_handler = true;
   rpc.observers = {&metrics, &access_log};
@@ -246,6 +275,9 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   }
   if (serves("routing")) services->routing.Start([&guard] { return guard.MayFire(); });
   if (serves("assignment")) services->assignment.Start([&guard] { return guard.MayFire(); });
+  if (serves("notification")) {
+    if (auto started = (*deliveries)->Start([&guard] { return guard.MayFire(); }); !started) return started;
+  }
 
   auto reload_tokens = [&] {
     tokens_read = FileMark::Of(tokens_file);
@@ -262,8 +294,10 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     {
       std::lock_guard lock(reloading);
       if (!(FileMark::Of(tokens_file) == tokens_read)) reload_tokens();
+      (*deliveries)->ReloadIfChanged();
     }
     (*server)->CheckCredentials();  // some expire
+    tls_watch.Look(**server);
     bool ready = true;
     auto checked = checks();
     for (const auto& check : checked) {
@@ -310,12 +344,14 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
     housekeeping.reset();
     services->assignment.Stop();
     services->routing.Stop();
+    (*deliveries)->Stop();
     simulated_time.reset();
     if (admin) admin->Silence();
   });
   stop.Step("flush and close the stores", [&] {
     server->reset();
     services.reset();
+    deliveries->reset();
     embedded.reset();
   });
   stop.Step("close the operations port", [&] { admin.reset(); });

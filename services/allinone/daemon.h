@@ -16,9 +16,10 @@ struct DaemonOptions {
   std::filesystem::path data_directory;
   std::filesystem::path directory_folder;  // read and activated at start and on kReload; empty: what is active stays
   std::filesystem::path tokens_file;       // empty: tokens.tsv in the data directory
+  std::filesystem::path recipients_file;   // who is told by webhooks, read again when it changes; empty: nobody
   std::filesystem::path ports_file;        // "grpc=PORT" and "admin=PORT" are written here when it serves; empty: not
   // Which are served and act here; never empty.
-  std::set<std::string> services = {"intake", "routing", "assignment", "audit"};
+  std::set<std::string> services = {"intake", "routing", "assignment", "audit", "notification"};
   std::string clock = "system";  // or "simulated:TIME": stands still but for ClockService; loopback only
   RpcServer::Options rpc;        // listen, limits, TLS; observers are added
   bool allow_insecure = false;   // other than loopback addresses without TLS

@@ -21,9 +21,9 @@ const std::vector<Setting>& Settings() {
       {.key = "services",
        .flag = "services",
        .kind = K::kWords,
-       .usual = "assignment,audit,intake,routing",
+       .usual = "assignment,audit,intake,notification,routing",
        .help = "which of them are served and act; what the others would do waits in the ledger",
-       .choices = {"assignment", "audit", "intake", "routing"}},
+       .choices = {"assignment", "audit", "intake", "notification", "routing"}},
       {.key = "clock", .flag = "clock", .kind = K::kText, .usual = "system", .help = "system, or simulated:TIME for trying things out (loopback only)"},
       {.key = "grpc.listen", .flag = "listen", .kind = K::kAddress, .usual = "127.0.0.1:7400", .help = "where gRPC is served"},
       {.key = "grpc.allow_insecure",
@@ -77,6 +77,11 @@ const std::vector<Setting>& Settings() {
        .usual = "auto",
        .help = "json, console, or auto: console on a terminal",
        .choices = {"auto", "json", "console"}},
+      {.key = "notifications.recipients",
+       .flag = "recipients",
+       .kind = K::kPath,
+       .usual = "",
+       .help = "who is told by webhooks (docs/notifications.md), read again when it changes; empty: nobody"},
       {.key = "shutdown.linger",
        .flag = "shutdown-linger",
        .kind = K::kDuration,
@@ -126,6 +131,7 @@ DaemonOptions ToDaemonOptions(const Config& config) {
   options.rpc.max_streams = static_cast<int>(config.Integer("grpc.max_streams"));
   options.rpc.tls = {config.Text("grpc.tls.certificate"), config.Text("grpc.tls.key"), config.Text("grpc.tls.client_ca")};
   options.rpc.drain_us = config.DurationUs("shutdown.drain");
+  options.recipients_file = config.Text("notifications.recipients");
   options.admin_listen = config.Text("admin.listen");
   options.admin_allow_insecure = config.Switch("admin.allow_insecure");
   options.linger_us = config.DurationUs("shutdown.linger");

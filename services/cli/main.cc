@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   app.add_option("--ca", options.ca, "PEM of the authority that signed the server's certificate: turns TLS on")->envname("GRIDLOOP_CA");
   app.add_option("--certificate", options.certificate, "PEM, where the server asks for one")->envname("GRIDLOOP_CERTIFICATE");
   app.add_option("--key", options.key, "PEM of its key")->envname("GRIDLOOP_KEY");
-  app.add_option("-o,--output", options.output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  app.add_option("-o,--output", options.output, "table, json or yaml")->check(CLI::IsMember({"table", "json", "yaml"}))->capture_default_str();
   app.add_option("--timeout", options.timeout_s, "seconds for one answer")->check(CLI::Range(0.1, 600.0))->capture_default_str();
   app.set_version_flag("--version", std::string("gridctl ") + gridloop::kVersion);
   app.fallthrough();
@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   AddCentreVerbs(app, session);
   AddDirectoryVerbs(app, session);
   AddAuditVerbs(app, session);
+  AddNotificationVerbs(app, session);
   AddToolVerbs(app, session);
   try {
     app.parse(argc, argv);

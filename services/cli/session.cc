@@ -7,6 +7,7 @@
 
 #include "adapters/system/system_clock.h"
 #include "cli/words.h"
+#include "cli/yaml.h"
 #include "gridloop/v1/clock_service.pb.h"
 #include "sealing/ids.h"
 
@@ -92,8 +93,11 @@ std::string ToJson(const google::protobuf::Message& message, bool one_line) {
   return one_line ? text + "\n" : text;
 }
 
-void Session::PrintJson(const google::protobuf::Message& message, bool one_line) const {
-  fmt::print("{}", ToJson(message, one_line));
+void Session::PrintJson(const google::protobuf::Message& message, bool one_line) const { PrintData(ToJson(message, one_line), one_line); }
+
+void Session::PrintData(const std::string& json, bool one_of_many) const {
+  const bool yaml = options_.output == "yaml";
+  fmt::print("{}{}", yaml && one_of_many ? "---\n" : "", yaml ? YamlOf(json) : json);
   std::fflush(stdout);
 }
 

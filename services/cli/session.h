@@ -40,17 +40,20 @@ class Session {
   };
   explicit Session(Options& options) : options_(options) {}
 
-  bool json() const { return options_.output == "json"; }
-  bool terminal() const;  // standard output is one
+  bool json() const { return options_.output != "table"; }  // as data for machines: JSON or YAML
+  bool terminal() const;                                    // standard output is one
   std::chrono::milliseconds timeout() const { return std::chrono::milliseconds(static_cast<int64_t>(options_.timeout_s * 1000)); }
   // Connects at first use.
   Expected<RpcClient*> Client();
   Expected<void> Call(const std::string& method, const google::protobuf::Message& request, google::protobuf::Message* response);
-  // Calls, then shows the answer: as JSON, or by `table`.
+  // Calls, then shows the answer: as JSON or YAML, or by `table`.
   int CallAndShow(const std::string& method, const google::protobuf::Message& request, google::protobuf::Message* response, const std::function<void()>& table);
   // Prints the error to standard error and gives its exit code.
   int Report(const Error& error);
+  // As JSON, or YAML if that was asked for; `one_line`: one of many messages, a line or a document of its own each.
   void PrintJson(const google::protobuf::Message& message, bool one_line = false) const;
+  // The same of what is no message of the API.
+  void PrintData(const std::string& json, bool one_of_many = false) const;
   void PrintOutcome(const v1::CommandOutcome& outcome) const;
   void Print(const Table& table) const;
   // The server's time in seconds: a simulated one if there is one (asked once), else this machine's.

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "adapters/system/system_clock.h"
+#include "cli/completion.h"
 #include "cli/verbs.h"
 #include "gridloop/v1/assignment_service.pb.h"
 #include "gridloop/v1/audit_service.pb.h"
 #include "gridloop/v1/clock_service.pb.h"
 #include "gridloop/v1/intake_service.pb.h"
+#include "gridloop/v1/notification_service.pb.h"
 #include "gridloop/v1/routing_service.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "runtime/credentials.h"
@@ -86,7 +88,7 @@ void AddTokens(CLI::App& app, Session& session) {
     }
     if (session.json()) {
       std::string what = flags->out.empty() ? "\"token\":" + JsonString(*made) : "\"token_file\":" + JsonString(flags->out);
-      fmt::print("{{{},\"credential\":{}}}\n", what, CredentialJson(Hex(Sha256(*made)), credential));
+      session.PrintData(fmt::format("{{{},\"credential\":{}}}\n", what, CredentialJson(Hex(Sha256(*made)), credential)));
     } else if (flags->out.empty()) {
       fmt::print("{}\n", *made);
     }
@@ -101,7 +103,7 @@ void AddTokens(CLI::App& app, Session& session) {
     if (session.json()) {
       std::string all;
       for (const auto& [hash, credential] : loaded->List()) all += (all.empty() ? "" : ",") + CredentialJson(hash, credential);
-      fmt::print("{{\"credentials\":[{}]}}\n", all);
+      session.PrintData(fmt::format("{{\"credentials\":[{}]}}\n", all));
       return static_cast<int>(kGood);
     }
     Table table({"SHA-256", "CLIENT", "PRINCIPAL", "ROLE", "UNIT", "WORKER", "EXPIRES (+08:00)"});
@@ -123,7 +125,7 @@ void AddTokens(CLI::App& app, Session& session) {
     auto revoked = RevokeToken(flags->file, flags->hash);
     if (!revoked) return session.Report(revoked.error());
     if (session.json()) {
-      fmt::print("{{\"revoked\":{}}}\n", CredentialJson({}, *revoked));
+      session.PrintData(fmt::format("{{\"revoked\":{}}}\n", CredentialJson({}, *revoked)));
     } else {
       fmt::print("revoked: {} of {}\n", revoked->actor.principal(), revoked->client);
     }
@@ -194,6 +196,7 @@ int CallAny(Session& session, const std::string& method, const std::string& json
   (void)v1::GetTimelineRequest::descriptor();
   (void)v1::GetUnitRequest::descriptor();
   (void)v1::GetTimeRequest::descriptor();
+  (void)v1::ListRecipientsRequest::descriptor();
   std::string full = method.find('.') != std::string::npos ? method : "gridloop.v1." + method;
   size_t slash = full.find('/');
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
@@ -230,6 +233,13 @@ void AddToolVerbs(CLI::App& app, Session& session) {
   AddTokens(app, session);
   AddClock(app, session);
   AddHealth(app, session);
+  auto* completion = app.add_subcommand("completion", "a script that completes verbs, flags and their words: source <(gridctl completion bash)");
+  auto shell = std::make_shared<std::string>();
+  completion->add_option("shell", *shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  OnRun(completion, [&app, shell] {
+    fmt::print("{}", CompletionScript(app, *shell == "zsh"));
+    return static_cast<int>(kGood);
+  });
   auto* call = app.add_subcommand("call", "any RPC by name, e.g. AssignmentService/ListInbox '{\"parent\":\"units/s01\"}'");
   struct Flags {
     std::string method, json = "{}";

@@ -5,6 +5,7 @@
 #include "commands/change_feed.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/reporter_stage.h"
 #include "domain/row_keys.h"
 #include "domain/rpc_status.h"
 #include "intake/judge.h"
@@ -19,37 +20,6 @@ constexpr uint32_t kMostUrgings = 200;
 constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
 constexpr char kAnswerStep[] = "请补充所问的情况，以便继续办理。";
 constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
-
-v1::ReporterStage Word(const NeedState& state) {
-  switch (state.stage()) {
-    case v1::STAGE_SUBMITTED:
-    case v1::STAGE_HELD:
-      return v1::REPORTER_STAGE_RECEIVED;
-    case v1::STAGE_DISPATCHED:
-    case v1::STAGE_OFFERED:
-    case v1::STAGE_REFERRING:
-      return v1::REPORTER_STAGE_DISPATCHED;
-    case v1::STAGE_CLOSED:
-    case v1::STAGE_WITHDRAWN:
-    case v1::STAGE_REFERRED_OUT:
-      return v1::REPORTER_STAGE_DONE;
-    default:
-      return v1::REPORTER_STAGE_IN_SERVICE;
-  }
-}
-
-const char* WordText(v1::ReporterStage stage) {
-  switch (stage) {
-    case v1::REPORTER_STAGE_RECEIVED:
-      return "已受理";
-    case v1::REPORTER_STAGE_DISPATCHED:
-      return "已派单";
-    case v1::REPORTER_STAGE_IN_SERVICE:
-      return "服务中";
-    default:
-      return "已办结";
-  }
-}
 
 const char* NextStepText(v1::ReporterStage stage) {
   switch (stage) {
@@ -165,8 +135,8 @@ Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
   v1::ReporterNeed need;
   need.set_name(state.subject());
   need.set_number(state.number());
-  need.set_stage(Word(state));
-  need.set_stage_text(WordText(need.stage()));
+  need.set_stage(ReporterStageOf(state.stage()));
+  need.set_stage_text(TextOf(need.stage()));
   need.set_next_step(NextStepText(need.stage()));
   need.set_etag(std::to_string(state.version()));
   need.set_position(ToText({0, state.head_offset()}));

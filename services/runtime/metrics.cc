@@ -138,6 +138,11 @@ void Metrics::SetGauge(const std::string& name, const std::string& help, const s
   prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({{label, label_value}}).Set(value);
 }
 
+void Metrics::RaiseCounter(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels, double total) {
+  auto& counter = prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(labels);
+  counter.Increment(std::max(0.0, total - counter.Value()));
+}
+
 void Metrics::OnCollect(std::function<void(Metrics&)> refresh) {
   std::lock_guard lock(collect_mutex_);
   refresh_ = std::move(refresh);

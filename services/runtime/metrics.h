@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,8 @@ class Metrics : public RpcObserver {
 
   void SetGauge(const std::string& name, const std::string& help, double value);
   void SetGauge(const std::string& name, const std::string& help, const std::string& label, const std::string& label_value, double value);
+  // Raises a counter to what was counted elsewhere; never lowers it.
+  void RaiseCounter(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels, double total);
   // Called before each collection, to set gauges.
   void OnCollect(std::function<void(Metrics&)> refresh);
   // Prometheus' text exposition format, version 0.0.4.

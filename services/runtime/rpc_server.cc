@@ -1,6 +1,7 @@
 #include "runtime/rpc_server.h"
 
 #include <absl/synchronization/mutex.h>
+#include <grpc/grpc_security.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/impl/codegen/rpc_service_method.h>
@@ -657,32 +658,73 @@ std::unique_ptr<EVP_PKEY, Free> PrivateKey(const std::string& pem) {
   return key;
 }
 
-Expected<std::shared_ptr<grpc::ServerCredentials>> ServerTls(const RpcServer::Tls& tls) {
-  if (tls.certificate.empty()) return grpc::InsecureServerCredentials();
-  auto certificate = ReadFile(tls.certificate);
-  if (!certificate) return std::unexpected(certificate.error());
-  auto key = ReadFile(tls.key);
-  if (!key) return std::unexpected(key.error());
+// The content of TLS files that can be served with.
+struct Pem {
+  std::string certificate, key, client_ca;
+  bool operator==(const Pem&) const = default;
+};
+
+Expected<Pem> ReadPem(const RpcServer::Tls& tls) {
+  Pem pem;
+  for (auto [path, content] : {std::pair{&tls.certificate, &pem.certificate}, {&tls.key, &pem.key}, {&tls.client_ca, &pem.client_ca}}) {
+    if (path->empty()) continue;
+    auto read = ReadFile(*path);
+    if (!read) return std::unexpected(read.error());
+    *content = std::move(*read);
+  }
   // gRPC only says that it could not listen.
   auto bad = [](const std::string& what) { return Fail(Code::kFailedPrecondition, "TLS_FILE_BAD", what + "; docs/operations.md shows how they are made."); };
-  auto public_part = FirstCertificate(*certificate);
+  auto public_part = FirstCertificate(pem.certificate);
   if (!public_part) return bad(tls.certificate + " holds no certificate in PEM form");
-  auto private_part = PrivateKey(*key);
+  auto private_part = PrivateKey(pem.key);
   if (!private_part) return bad(tls.key + " holds no key in PEM form that opens without a pass phrase");
   bool fits = X509_check_private_key(public_part.get(), private_part.get()) == 1;
   ERR_clear_error();
   if (!fits) return bad(tls.key + " is not the key of " + tls.certificate);
-  grpc::SslServerCredentialsOptions options(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  if (!tls.client_ca.empty()) {
-    auto authority = ReadFile(tls.client_ca);
-    if (!authority) return std::unexpected(authority.error());
-    if (!FirstCertificate(*authority)) return bad(tls.client_ca + " holds no certificate in PEM form");
-    options.pem_root_certs = *authority;
-    options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
-  }
-  options.pem_key_cert_pairs.push_back({*key, *certificate});
-  return grpc::SslServerCredentials(options);
+  if (!tls.client_ca.empty() && !FirstCertificate(pem.client_ca)) return bad(tls.client_ca + " holds no certificate in PEM form");
+  return pem;
 }
+
+// Serves with what the files held when they were last good; each handshake asks for it. Thread-safe.
+class TlsCredentials : public grpc::ServerCredentials {
+ public:
+  TlsCredentials(RpcServer::Tls files, Pem pem) : files_(std::move(files)), pem_(std::move(pem)) {
+    auto asks = files_.client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+    credentials_ = grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(asks, &Fetch, this));
+  }
+  ~TlsCredentials() override { grpc_server_credentials_release(credentials_); }
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}  // ours are tokens
+
+  // True: others are served from the next handshake on.
+  Expected<bool> Reload() {
+    auto pem = ReadPem(files_);
+    if (!pem) return std::unexpected(pem.error());
+    std::lock_guard lock(mutex_);
+    if (*pem == pem_) return false;
+    pem_ = std::move(*pem);
+    fetched_ = false;
+    return true;
+  }
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override { return grpc_server_add_http2_port(server, address.c_str(), credentials_); }
+  static grpc_ssl_certificate_config_reload_status Fetch(void* self, grpc_ssl_server_certificate_config** config) {
+    auto& credentials = *static_cast<TlsCredentials*>(self);
+    std::lock_guard lock(credentials.mutex_);
+    if (std::exchange(credentials.fetched_, true)) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    const Pem& pem = credentials.pem_;
+    grpc_ssl_pem_key_cert_pair pair{pem.key.c_str(), pem.certificate.c_str()};
+    // gRPC wants some authorities also where it asks for no certificate and so looks at none.
+    *config = grpc_ssl_server_certificate_config_create(pem.client_ca.empty() ? pem.certificate.c_str() : pem.client_ca.c_str(), &pair, 1);
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+  }
+
+  const RpcServer::Tls files_;
+  std::mutex mutex_;
+  Pem pem_;
+  bool fetched_ = false;  // gRPC has pem_
+  grpc_server_credentials* credentials_ = nullptr;
+};
 
 Router::Method Unimplemented(const MethodDescriptor* method) {
   auto* factory = google::protobuf::MessageFactory::generated_factory();
@@ -726,6 +768,8 @@ class Server : public RpcServer {
     for (const auto& stream : streams) stream->CheckCredential();
   }
 
+  Expected<bool> ReloadTls() override { return tls_ ? tls_->Reload() : Expected<bool>(false); }
+
   void Stop() override {
     if (!server_) return;
     health_->Stop();
@@ -754,8 +798,12 @@ class Server : public RpcServer {
     shared_->credentials = &credentials;
     shared_->clock = &clock;
     shared_->options = options;
-    auto tls = ServerTls(options.tls);
-    if (!tls) return std::unexpected(tls.error());
+    std::shared_ptr<grpc::ServerCredentials> secured = grpc::InsecureServerCredentials();
+    if (!options.tls.certificate.empty()) {
+      auto pem = ReadPem(options.tls);
+      if (!pem) return std::unexpected(pem.error());
+      secured = tls_ = std::make_shared<TlsCredentials>(options.tls, std::move(*pem));
+    }
     for (const google::protobuf::FileDescriptor* file :
          {grpc::health::v1::HealthCheckRequest::descriptor()->file(), grpc::reflection::v1::ServerReflectionRequest::descriptor()->file(),
           grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
@@ -778,7 +826,7 @@ class Server : public RpcServer {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // as many as it takes
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kOftenestPingMs);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
-    builder.AddListeningPort(options.listen, *tls, &port_);
+    builder.AddListeningPort(options.listen, secured, &port_);
     std::string wrong;
     for (const auto* service : services) BindService(service, complete, wrong);
     for (const auto& [name, method] : complete.methods()) {
@@ -858,6 +906,7 @@ class Server : public RpcServer {
   }
 
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::shared_ptr<TlsCredentials> tls_;  // null: in the clear; outlives the server, which asks it
   std::unique_ptr<Health> health_;
   std::vector<Each> services_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -869,7 +918,8 @@ class Server : public RpcServer {
 }  // namespace
 
 Expected<void> RpcServer::CheckTls(const Tls& tls) {
-  auto good = ServerTls(tls);
+  if (tls.certificate.empty()) return {};
+  auto good = ReadPem(tls);
   if (!good) return std::unexpected(good.error());
   return {};
 }

@@ -174,6 +174,8 @@ class RpcServer {
   // Ends each stream whose credential does not count any more; to be called when credentials were replaced, and now and then
   // for those that expire.
   virtual void CheckCredentials() = 0;
+  // Reads the TLS files again; true: what they hold now is served from the next handshake on. An error (of CheckTls) changes nothing.
+  virtual Expected<bool> ReloadTls() = 0;
   // Health says NOT_SERVING, streams end with UNAVAILABLE, calls drain for at most `drain_us`, then are cancelled. An
   // answer that comes later goes nowhere and does no harm.
   virtual void Stop() = 0;

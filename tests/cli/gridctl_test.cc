@@ -539,12 +539,117 @@ TEST_F(Gridctl, TokensAreMadeListedAndRevoked) {
   EXPECT_EQ(Run({"token", "revoke", "--file", file, hash[1]}, "").code, 1);
 }
 
+TEST_F(Gridctl, WhoIsToldAndWhatDidNotArriveHaveVerbs) {
+  EXPECT_NE(Run({"notifications"}, admin_token_).out.find("nobody is told"), std::string::npos);
+  EXPECT_EQ(Run({"notify-test", "nobody"}, admin_token_).code, 1);
+  std::ofstream(directory_ / "webhook.secret") << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+  std::filesystem::permissions(directory_ / "webhook.secret", std::filesystem::perms::owner_read);
+  std::ofstream(directory_ / "recipients.yaml")
+      << "recipients:\n  - {id: nobody, url: 'http://127.0.0.1:9/hidden', secret_file: webhook.secret, unit: s01, allow_private: true}\n";
+  Restart();
+  auto sent = Run({"notify-test", "nobody", "--request-id", "t-1"}, admin_token_);
+  ASSERT_EQ(sent.code, 0) << sent.err;
+  std::string id = sent.out.substr(0, 26);
+  auto shows = [&](std::vector<std::string> arguments, const std::string& text) {
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    Ended ended;
+    do {
+      ended = Run(arguments, centre_token_);
+    } while (ended.out.find(text) == std::string::npos && std::chrono::steady_clock::now() < until);
+    EXPECT_NE(ended.out.find(text), std::string::npos) << ended.out << ended.err;
+    return ended.out;
+  };
+  std::string told = shows({"notifications"}, "unreachable");
+  EXPECT_NE(told.find("127.0.0.1"), std::string::npos) << told;
+  EXPECT_EQ(told.find("hidden"), std::string::npos) << told;
+  EXPECT_NE(Run({"dead-letters", "nobody"}, admin_token_).out.find("there is none"), std::string::npos);
+  ASSERT_EQ(Run({"clock", "advance", "73h"}, admin_token_).code, 0);
+  EXPECT_NE(shows({"dead-letters", "nobody"}, "too-old").find(id), std::string::npos);
+  EXPECT_NE(Run({"-o", "json", "dead-letters", "recipients/nobody"}, centre_token_).out.find("\"reason\": \"DEATH_REASON_TOO_OLD\""), std::string::npos);
+  EXPECT_EQ(Run({"redeliver", "nobody"}, centre_token_).code, 1) << "neither ids nor --all";
+  EXPECT_EQ(Run({"redeliver", "nobody", id, "--all"}, centre_token_).code, 2);
+  EXPECT_EQ(Run({"redeliver", "nobody", id}, centre_token_).out, "1 wait in the queue again\n");
+  EXPECT_EQ(Run({"redeliver", "nobody", "--all"}, centre_token_).out, "0 wait in the queue again\n");
+  EXPECT_EQ(Run({"notifications"}, app_token_).code, 5);
+}
+
+TEST_F(Gridctl, WhatIsShownAsJsonIsShownAsYaml) {
+  auto report = Report("yaml");
+  report.mutable_report()->set_summary("第一行：门锁\n  second line\nyes");
+  std::string number = Submitted(report, "offered");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  auto need = Run({"-o", "yaml", "need", number, "--purpose", "visit"}, head_token);
+  EXPECT_EQ(need.code, 0) << need.err;
+  EXPECT_NE(need.out.find("need:\n  name: needs/"), std::string::npos) << need.out;
+  EXPECT_NE(need.out.find("\n  number: \"" + number + "\"\n"), std::string::npos) << need.out;
+  EXPECT_NE(need.out.find("\n    summary: |-\n      第一行：门锁\n        second line\n      yes\n"), std::string::npos) << need.out;
+  auto exported = Run({"-o", "yaml", "export", "--max", "2"}, auditor_token_);
+  EXPECT_TRUE(exported.out.starts_with("---\nposition: \"0-0\"\n")) << exported.out;
+  EXPECT_NE(exported.out.find("\n---\nposition: \"0-1\"\n"), std::string::npos) << exported.out;
+  EXPECT_TRUE(Run({"-o", "yaml", "token", "list", "--file", directory_ / "tokens.tsv"}, "").out.starts_with("credentials:\n  - sha256: "));
+  EXPECT_TRUE(Run({"-o", "yaml", "call", "AuditService/ListOpenLoops"}, auditor_token_).out.starts_with("{}"));
+  EXPECT_EQ(Run({"-o", "toml", "held"}, centre_token_).code, 2);
+  // Every verb: none of them prints JSON by itself where YAML is asked for.
+  for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) {
+    std::string source = ReadFile(file.path());
+    EXPECT_EQ(source.find("print(\"{{"), std::string::npos) << file.path();
+  }
+}
+
+TEST_F(Gridctl, TheShellCompletesVerbsFlagsAndTheirWords) {
+  auto completes = [&](const std::string& line) {
+    // As readline asks: the words, the last of which is the one that is completed.
+    const std::string ask = R"(source /dev/stdin; shift 0; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _gridctl; printf '%s\n' "${COMPREPLY[@]}")";
+    std::vector<std::string> arguments = {"/bin/bash", "-c", ask, "bash"};
+    for (size_t at = 0; at <= line.size();) {
+      size_t end = std::min(line.find(' ', at), line.size());
+      arguments.push_back(line.substr(at, end - at));
+      at = end + 1;
+    }
+    std::ofstream(directory_ / "script") << Run({"completion", "bash"}, "").out;
+    std::string command;
+    for (const auto& argument : arguments) {
+      std::string quoted;
+      for (char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      command += "'" + quoted + "' ";
+    }
+    EXPECT_EQ(std::system((command + "<" + (directory_ / "script").string() + " >" + (directory_ / "completed").string()).c_str()), 0) << line;
+    return ReadFile(directory_ / "completed");
+  };
+  EXPECT_EQ(completes("gridctl acce"), "accept\naccept-transfer\n");
+  EXPECT_EQ(completes("gridctl tok"), "token\n");
+  EXPECT_EQ(completes("gridctl token "), "create\nlist\nrevoke\n");
+  EXPECT_EQ(completes("gridctl --out"), "--output\n");
+  EXPECT_EQ(completes("gridctl -o "), "table\njson\nyaml\n");
+  EXPECT_EQ(completes("gridctl -o json need --hist"), "--history\n");
+  EXPECT_EQ(completes("gridctl decline 260302-7KQ4M-X --reason no-c"), "no-capacity\n");
+  EXPECT_EQ(completes("gridctl grade 260302-7KQ4M-X --grade t"), "two\nthree\n");
+  EXPECT_EQ(completes("gridctl token create --role station"), "station-head\n");
+  EXPECT_EQ(completes("gridctl completion "), "bash\nzsh\n");
+  EXPECT_EQ(completes("gridctl need --token-file " + (directory_ / "tokens.ts").string()), (directory_ / "tokens.tsv").string() + "\n");
+  EXPECT_EQ(completes("gridctl need --adr"), "\n");
+  EXPECT_EQ(completes("gridctl need --addr"), "--address\n");
+  EXPECT_EQ(std::system(("bash -n '" + (directory_ / "script").string() + "'").c_str()), 0);
+}
+
+TEST_F(Gridctl, TheZshScriptIsZsh) {
+  std::ofstream(directory_ / "script") << Run({"completion", "zsh"}, "").out;
+  EXPECT_TRUE(ReadFile(directory_ / "script").starts_with("#compdef gridctl\n"));
+  if (std::system("command -v zsh >/dev/null") != 0) GTEST_SKIP() << "zsh is not installed, so it cannot say whether its script is one";
+  // As its completion system asks through bashcompinit: arrays begin at 0 there.
+  std::ofstream(directory_ / "ask") << "autoload -U compinit && compinit -u -d '" << (directory_ / "dump").string() << "'\nsource '"
+                                    << (directory_ / "script").string()
+                                    << "'\nemulate -L ksh\nCOMP_WORDS=(gridctl token r)\nCOMP_CWORD=2\n_gridctl\nprint -r -- \"${COMPREPLY[@]}\"\n";
+  EXPECT_EQ(std::system(("zsh -f '" + (directory_ / "ask").string() + "' >'" + (directory_ / "completed").string() + "'").c_str()), 0);
+  EXPECT_EQ(ReadFile(directory_ / "completed"), "create list revoke\n") << "which of them fit, zsh looks itself";
+}
+
 TEST_F(Gridctl, EveryRpcHasAVerb) {
   std::string sources;
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "ClockService"}) {
+  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "NotificationService", "ClockService"}) {
     const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
     ASSERT_NE(service, nullptr) << name;
     for (int i = 0; i < service->method_count(); ++i, ++methods) {

@@ -6,8 +6,10 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <rocksdb/db.h>
 
+#include <atomic>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "e2e/process.h"
 
@@ -153,7 +155,33 @@ class Personal : public testing::Test {
     head_ = MakeToken(data_, "station-s01", "head-s01", v1::ROLE_STATION_HEAD, "s01", "h-s01");
     centre_ = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center", "c-dispatch-1");
     auditor_ = MakeToken(data_, "audit", "auditor-1", v1::ROLE_AUDITOR, "center");
-    gridloop_ = std::make_unique<StandingGridloop>(data_, beside_.path(), true, std::vector<std::string>{"--log-level", "debug"});
+    // One takes what it is told, the other one never does, so that it stays on the disk.
+    receiver_.Post("/good", [this](const httplib::Request& request, httplib::Response& response) { Hear(request, response, 200); });
+    receiver_.Post("/bad", [this](const httplib::Request& request, httplib::Response& response) { Hear(request, response, 500); });
+    int port = receiver_.bind_to_any_port("127.0.0.1");
+    receiving_ = std::thread([this] { receiver_.listen_after_bind(); });
+    std::ofstream(beside_.path() / "webhook.secret") << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+    std::filesystem::permissions(beside_.path() / "webhook.secret", std::filesystem::perms::owner_read);
+    std::ofstream recipients(beside_.path() / "recipients.yaml");
+    recipients << "recipients:\n";
+    for (const char* id : {"good", "bad"}) {
+      recipients << "  - id: " << id << "\n    url: http://127.0.0.1:" << port << "/" << id << "\n    secret_file: webhook.secret\n    allow_private: true\n";
+    }
+    recipients.close();
+    gridloop_ = std::make_unique<StandingGridloop>(data_, beside_.path(), true,
+                                                   std::vector<std::string>{"--log-level", "debug", "--recipients", beside_.path() / "recipients.yaml"});
+  }
+  void TearDown() override {
+    receiver_.stop();
+    receiving_.join();
+  }
+  void Hear(const httplib::Request& request, httplib::Response& response, int status) {
+    std::string text = request.path + request.body;
+    for (const auto& [name, value] : request.headers) text += "\n" + name + ": " + value;
+    EXPECT_EQ(Leak(text), "");
+    EXPECT_EQ(request.body.find(kCell), std::string::npos) << "no cell, no category, no type";
+    response.status = status;
+    if (status == 200) ++heard_;
   }
 
   // Calls; whatever is answered must show nothing.
@@ -284,6 +312,9 @@ class Personal : public testing::Test {
   Marker marker_;
   int requests_ = 0;
   std::string closed_, open_;
+  httplib::Server receiver_;
+  std::thread receiving_;
+  std::atomic<int> heard_ = 0;
   std::set<const FieldDescriptor*> accepted_;  // personal fields that a call which succeeded has carried
 };
 
@@ -588,7 +619,7 @@ void Personal::ReadWhatOthersMayRead() {
 // The files may be compressed, so the rows are read as well.
 void Personal::SearchRows() {
   int cells = 0;
-  for (const char* database : {"ledger", "view", "vault"}) {
+  for (const char* database : {"ledger", "view", "vault", "notices"}) {
     std::string path = data_ / database;
     std::vector<std::string> names;
     ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok()) << path;
@@ -632,6 +663,7 @@ TEST_F(Personal, NothingPersonalIsInClearInWhatAProcessWritesOrShows) {
     EXPECT_NE(answer.status, 0) << page;
     EXPECT_EQ(Leak(answer.body), "") << page;
   }
+  EXPECT_TRUE(gridloop_->Eventually([&] { return heard_ > 30; })) << "notices of what was done: " << heard_;
   gridloop_->Stop();
 
   int files = 0;

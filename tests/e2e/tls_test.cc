@@ -83,6 +83,48 @@ TEST_F(Tls, ACertificateLetsANonLoopbackListenerStart) {
   gridloop.Stop();
 }
 
+TEST_F(Tls, NewFilesAreServedWithoutARestartAndBadOnesAreNot) {
+  Gridloop gridloop(data_, beside_.path(), true, Server(true));
+  ASSERT_FALSE(HasFailure());
+  auto log_has = [&](const std::string& text) { return gridloop.Eventually([&] { return gridloop.process().Log().find(text) != std::string::npos; }); };
+  auto replace = [&](const std::string& name, const std::filesystem::path& from) {
+    std::filesystem::copy_file(from, ours_ / (name + ".next"));
+    std::filesystem::rename(ours_ / (name + ".next"), ours_ / name);
+  };
+  RpcClient::Options options{gridloop.address(), app_, ours_ / "ca.pem", ours_ / "client.pem", ours_ / "client.key"};
+  auto open = RpcClient::Connect(options);
+  ASSERT_TRUE(open);
+  ASSERT_TRUE(Outcome(**open).starts_with("needs/"));
+
+  // Another authority's: whoever trusts that one is let in from now on, the others are not, what is open goes on.
+  std::filesystem::copy(ours_, beside_.path() / "before");
+  const auto before = beside_.path() / "before";
+  replace("server.key", strangers_ / "server.key");  // for a moment they do not fit
+  replace("server.pem", strangers_ / "server.pem");
+  replace("ca.pem", strangers_ / "ca.pem");
+  ASSERT_TRUE(log_has("new TLS files are served"));
+  EXPECT_TRUE(gridloop.Eventually([&] { return SubmitWith(gridloop, strangers_, strangers_).starts_with("needs/"); }));
+  EXPECT_EQ(SubmitWith(gridloop, before, before), "UNAVAILABLE");
+  EXPECT_TRUE(Outcome(**open).starts_with("needs/")) << "the connection that was open";
+
+  // A broken one: the former one is served, and it is said once.
+  std::ofstream(beside_.path() / "broken.pem") << "-----BEGIN CERTIFICATE-----\nnothing\n";
+  replace("server.pem", beside_.path() / "broken.pem");
+  ASSERT_TRUE(log_has("the TLS files were not read again; the former ones are served"));
+  EXPECT_TRUE(log_has("server.pem holds no certificate"));
+  EXPECT_TRUE(SubmitWith(gridloop, strangers_, strangers_).starts_with("needs/"));
+  auto ready = gridloop.Http("/readyz");
+  EXPECT_EQ(ready.status, 200);
+  EXPECT_NE(ready.body.find("server.pem holds no certificate"), std::string::npos) << ready.body;
+  replace("server.key", before / "server.key");
+  replace("server.pem", before / "server.pem");
+  replace("ca.pem", before / "ca.pem");
+  EXPECT_TRUE(gridloop.Eventually([&] { return SubmitWith(gridloop, before, before).starts_with("needs/"); })) << "mended";
+  EXPECT_TRUE(gridloop.Eventually([&] { return gridloop.Http("/readyz").body.find("holds no certificate") == std::string::npos; }));
+  open = std::unexpected(Error());
+  gridloop.Stop();
+}
+
 TEST_F(Tls, FilesThatDoNotFitStopTheStartAndAreNamed) {
   std::ofstream(ours_ / "text.pem") << "no certificate\n";
   struct Line {

@@ -66,7 +66,7 @@ shutdown:
   for (const auto& field : config.error().fields) all += field.field + ": " + field.description + "\n";
   for (const char* expected :
        {"gridloop.yaml:1 data_directry: is not known; did you mean data_directory?", "gridloop.yaml:2 data_directory: takes one value",
-        "gridloop.yaml:4 clock: stands twice", "gridloop.yaml:5 services: must be some of assignment,audit,intake,routing",
+        "gridloop.yaml:4 clock: stands twice", "gridloop.yaml:5 services: must be some of assignment,audit,intake,notification,routing",
         "gridloop.yaml:6 grpc: is a section", "gridloop.yaml:8 admin.listen: must be host:port", "gridloop.yaml:9 admin.port: is not known",
         "gridloop.yaml:11 log.level: must be debug, info, warning, error", "gridloop.yaml:13 shutdown.drain: must be a time",
         "gridloop.yaml:14 shutdown.limit: must be a time", "GRIDLOOP_GRPC_MAX_STREAMS: must be a number", "--lisen: is not known; did you mean listen?"}) {

@@ -60,6 +60,7 @@ class Daemon : public testing::Test {
       options.clock = Clock();
       options.directory_folder = std::string(GRIDLOOP_SOURCE_DIR) + "/deploy/directory/taicang";
       options.ports_file = directory_ / "ports";
+      if (std::filesystem::exists(directory_ / "recipients.yaml")) options.recipients_file = directory_ / "recipients.yaml";
       auto stopped = stop_.get_future();
       Log log(Log::Options{.level = LogLevel::kError});
       auto run = RunDaemon(options, log, [&] {

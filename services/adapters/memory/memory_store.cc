@@ -128,4 +128,37 @@ Expected<void> MemoryDirectories::Activate(const store::v1::ActiveHashes& hashes
 
 Subscription MemoryDirectories::Watch(std::function<void()> changed) { return watchers_.Add({}, std::move(changed)); }
 
+Expected<void> MemoryNotices::Write(const std::vector<NoticeChange>& changes) {
+  std::lock_guard lock(mutex_);
+  if (fails_) return Fail(Code::kResourceExhausted, "DISK_FULL", "the test lets writes fail");
+  for (const auto& [key, value] : changes) {
+    if (value) {
+      values_[key] = *value;
+    } else {
+      values_.erase(key);
+    }
+  }
+  return {};
+}
+
+Expected<std::optional<std::string>> MemoryNotices::Read(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  auto found = values_.find(key);
+  return found == values_.end() ? std::optional<std::string>() : std::optional(found->second);
+}
+
+Expected<void> MemoryNotices::Scan(std::string_view prefix, std::string_view after,
+                                   const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  std::lock_guard lock(mutex_);
+  for (auto at = values_.lower_bound(std::max(prefix, after)); at != values_.end() && at->first.starts_with(prefix); ++at) {
+    if (at->first > after && !visit(at->first, at->second)) break;
+  }
+  return {};
+}
+
+void MemoryNotices::FailWrites(bool fail) {
+  std::lock_guard lock(mutex_);
+  fails_ = fail;
+}
+
 }  // namespace gridloop

@@ -13,6 +13,7 @@
 #include "ports/clock.h"
 #include "ports/directory_store.h"
 #include "ports/keys.h"
+#include "ports/notices.h"
 
 namespace gridloop {
 
@@ -69,6 +70,21 @@ class MemoryDirectories : public DirectoryStore {
   std::map<std::string, std::string> blobs_;
   std::optional<store::v1::ActiveHashes> active_;
   Watchers watchers_;
+};
+
+class MemoryNotices : public NoticeStore {
+ public:
+  Expected<void> Write(const std::vector<NoticeChange>& changes) override;
+  Expected<std::optional<std::string>> Read(const std::string& key) const override;
+  Expected<void> Scan(std::string_view prefix, std::string_view after,
+                      const std::function<bool(std::string_view key, std::string_view value)>& visit) const override;
+  // Fault injection: every write fails, until this says otherwise.
+  void FailWrites(bool fail);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string, std::less<>> values_;
+  bool fails_ = false;
 };
 
 }  // namespace gridloop

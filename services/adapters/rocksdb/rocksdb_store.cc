@@ -24,6 +24,7 @@ constexpr char kLogIdKey[] = "mlog_id";
 constexpr char kWatermarkKey[] = "mwatermark";
 constexpr size_t kKeysAtATime = 256;
 constexpr size_t kKeysAhead = 1024;  // the refiller starts when fewer are left
+constexpr size_t kNoticesBufferBytes = 4 << 20;
 constexpr auto kRefillAgain = std::chrono::seconds(1);
 
 std::string EventKey(uint64_t offset) { return "e" + rows::BigEndian(offset); }
@@ -456,5 +457,54 @@ Expected<void> RocksdbDirectories::Activate(const store::v1::ActiveHashes& hashe
 }
 
 Subscription RocksdbDirectories::Watch(std::function<void()> changed) { return watchers_.Add({}, std::move(changed)); }
+
+RocksdbNotices::RocksdbNotices(DiskRoom room) : room_(std::move(room)) {}
+
+RocksdbNotices::~RocksdbNotices() = default;
+
+Expected<std::unique_ptr<RocksdbNotices>> RocksdbNotices::Open(const std::filesystem::path& directory) {
+  if (auto made = MakeDirectory(directory); !made) return std::unexpected(made.error());
+  std::unique_ptr<RocksdbNotices> notices(new RocksdbNotices({.directory = directory}));
+  std::filesystem::path path = directory / "notices";
+  rocksdb::Options options = CommonOptions();
+  options.write_buffer_size = kNoticesBufferBytes;
+  auto database = OpenDatabase(options, path);
+  if (!database && database.error().reason == "STORE_DAMAGED") {
+    if (auto status = rocksdb::DestroyDB(path.string(), rocksdb::Options()); !status.ok()) return StoreError("make the notices anew", status, path);
+    database = OpenDatabase(options, path);
+  }
+  if (!database) return std::unexpected(database.error());
+  notices->database_ = std::move(*database);
+  return notices;
+}
+
+Expected<void> RocksdbNotices::Write(const std::vector<NoticeChange>& changes) {
+  if (auto shortage = room_.Shortage(); !shortage.empty()) return DiskFull(shortage);
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, value] : changes) {
+    if (value) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  if (auto status = database_->Write(rocksdb::WriteOptions(), &batch); !status.ok()) return TakesNoMore("write notices", status);
+  return {};
+}
+
+Expected<std::optional<std::string>> RocksdbNotices::Read(const std::string& key) const { return ReadKey(*database_, key); }
+
+Expected<void> RocksdbNotices::Scan(std::string_view prefix, std::string_view after,
+                                    const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator(rocksdb::ReadOptions()));
+  std::string_view start = std::max(prefix, after);
+  for (at->Seek({start.data(), start.size()}); at->Valid(); at->Next()) {
+    std::string_view key(at->key().data(), at->key().size());
+    if (!key.starts_with(prefix)) break;
+    if (key > after && !visit(key, {at->value().data(), at->value().size()})) break;
+  }
+  if (!at->status().ok()) return StoreError("read notices", at->status(), *database_);
+  return {};
+}
 
 }  // namespace gridloop

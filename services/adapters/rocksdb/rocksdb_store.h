@@ -1,4 +1,5 @@
-// The store on disk: DIR/ledger (events, synced), DIR/view (disposable, no WAL), DIR/vault (keys and directories, synced).
+// The store on disk: DIR/ledger (events, synced), DIR/view (disposable, no WAL), DIR/vault (keys and directories, synced),
+// DIR/notices (what waits for its delivery; disposable, not synced).
 //
 // Below a reserve of free space nothing more is written: after a failed write RocksDB takes no more until it is opened again.
 #pragma once
@@ -18,6 +19,7 @@
 #include "ports/clock.h"
 #include "ports/directory_store.h"
 #include "ports/keys.h"
+#include "ports/notices.h"
 
 namespace rocksdb {
 class DB;
@@ -129,6 +131,22 @@ class RocksdbDirectories : public DirectoryStore {
  private:
   std::shared_ptr<Vault> vault_;
   Watchers watchers_;
+};
+
+class RocksdbNotices : public NoticeStore {
+ public:
+  // One that is damaged is made anew: nothing but notices is lost. kFailedPrecondition: DATA_IN_USE.
+  static Expected<std::unique_ptr<RocksdbNotices>> Open(const std::filesystem::path& directory);
+  ~RocksdbNotices() override;
+  Expected<void> Write(const std::vector<NoticeChange>& changes) override;
+  Expected<std::optional<std::string>> Read(const std::string& key) const override;
+  Expected<void> Scan(std::string_view prefix, std::string_view after,
+                      const std::function<bool(std::string_view key, std::string_view value)>& visit) const override;
+
+ private:
+  explicit RocksdbNotices(DiskRoom room);
+  DiskRoom room_;
+  std::unique_ptr<rocksdb::DB> database_;
 };
 
 }  // namespace gridloop

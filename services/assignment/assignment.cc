@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "assignment/obligations.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/escalation.h"
@@ -242,6 +243,7 @@ void Assignment::AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& r
   event.set_type(v1::EVENT_TYPE_ANSWERED);
   *event.mutable_answered()->mutable_closing() = request.closing();
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = PlanIsSettled(head); !good) return good;
     made.mutable_answered()->set_reopen_until_us(ReopenUntil(snapshot, now_us));
     if (head.urgency() != v1::URGENCY_CRISIS) return {};
     return Fail(Code::kFailedPrecondition, "CRISIS_NOT_ANSWERED",
@@ -429,6 +431,7 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
   bool services_told = !request.closing().services_given().empty();
   bool confirmation_told = request.closing().confirmed() || !request.closing().unconfirmed_reason().empty();
   auto decide = [services_told, confirmation_told](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = PlanIsSettled(head); !good) return good;
     const auto& closing = made.closing_requested().closing();
     if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && head.services() == 0) {
       return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.",
@@ -532,10 +535,14 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
     Escalation up = OneLevelUp(head, snapshot != nullptr ? snapshot->policy().escalation_levels() : 0, by);
     made.mutable_escalated()->set_level(up.level);
     made.mutable_escalated()->set_unit(up.unit);
-    const v1::ClockKind chased = ChasedKind(*NextClock(head));
+    const auto& next = *NextClock(head);
+    const v1::ClockKind chased = ChasedKind(next);
+    const bool of_plan = chased == v1::CLOCK_KIND_OBLIGATION;
+    if (of_plan) made.mutable_escalated()->set_object(next.object());
     v1::ClockStart chase = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
-    // One chase of a kind runs; whoever escalates again does not put it off.
+    // One chase of a kind, and of an obligation, runs; whoever escalates again does not put it off.
     for (const auto& clock : head.clocks()) {
+      if (of_plan && clock.object() != next.object()) continue;
       if (clock.start().kind() != v1::CLOCK_KIND_CHASE || clock.start().chased() != chased || clock.start().due_us() >= chase.due_us()) continue;
       chase = clock.start();
       chase.set_start_us(clock.started_us());

@@ -58,6 +58,8 @@ Words WordsOf(v1::ClockKind kind) {
       return {"answering the transfer", "转派答复"};
     case v1::CLOCK_KIND_HOLD_REQUEST:
       return {"deciding the hold", "挂起审批"};
+    case v1::CLOCK_KIND_OBLIGATION:
+      return {"an obligation of the joint plan", "联合计划分工"};
     case v1::CLOCK_KIND_CHASE:
       return {"chasing", "督办"};
     default:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "domain/fold.h"
+#include "domain/joint_plan.h"
 
 namespace gridloop {
 namespace {
@@ -90,6 +91,8 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
       return Assigned(actor, state);
     case v1::RELATION_PROPOSED_UNIT:
       return IsAskedToTakeOver(actor, state);
+    case v1::RELATION_PARTY:
+      return actor.role() == v1::ROLE_DEPARTMENT && IsParty(state, actor.unit());
     default:
       return false;
   }
@@ -97,7 +100,7 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
 
 Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   bool role_named = false;
-  bool hidden = actor.role() == v1::ROLE_REPORTER_APP;
+  bool hidden = actor.role() == v1::ROLE_REPORTER_APP || actor.role() == v1::ROLE_DEPARTMENT;
   for (const auto& grant : access.grants()) {
     if (grant.role() != actor.role() || actor.role() == v1::ROLE_UNSPECIFIED) continue;
     role_named = true;
@@ -114,6 +117,8 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }
 
-bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) { return state.restricted() && !Assigned(actor, state); }
+bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return actor.role() == v1::ROLE_DEPARTMENT || (state.restricted() && !Assigned(actor, state));
+}
 
 }  // namespace gridloop

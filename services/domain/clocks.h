@@ -21,7 +21,7 @@ bool IsStepClock(v1::ClockKind kind);
 // routed again.
 bool IsReroute(const Event& event);
 
-// Does the event stop a clock like this one, or what it chases? By its kind alone.
+// Does the event stop a clock like this one, or what it chases? By its kind, and an obligation's by its object.
 bool Stops(const Event& event, const store::v1::RunningClock& clock);
 
 // Are the clocks that the event starts those that it must start?

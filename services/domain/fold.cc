@@ -7,6 +7,7 @@
 #include "domain/amendment.h"
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/joint_plan.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -107,6 +108,13 @@ Void CheckBranch(const NeedState& state, const Event& event) {
       return event.logged_at_us() <= state.reopen_until_us() ? Void::kNone : Void::kClock;
     case v1::EVENT_TYPE_PLAN_REVISED:
       return state.casework() ? Void::kNone : Void::kBarred;  // what is no casework has no plan
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      return CheckPlan(state, event);
     default:
       return Void::kNone;
   }
@@ -144,6 +152,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       return event.worker_assigned().worker().empty() ? Void::kPayload : Void::kNone;
     case v1::EVENT_TYPE_ANSWERED:
       if (event.answered().closing().reason() != v1::CLOSING_REASON_ANSWERED) return Void::kPayload;
+      if (HasOpenObligation(state)) return Void::kBarred;
       // Nobody else would look at how a crisis ended.
       return state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
     case v1::EVENT_TYPE_SERVICE_RECORDED:
@@ -152,7 +161,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       v1::ClosingReason reason = event.closing_requested().closing().reason();
       if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED) return Void::kPayload;
       if (reason == v1::CLOSING_REASON_GOALS_MET && state.services() == 0) return Void::kLifeCycle;
-      return Void::kNone;
+      return HasOpenObligation(state) ? Void::kBarred : Void::kNone;
     }
     case v1::EVENT_TYPE_CLOSING_VERIFIED:
       if (event.closing_verified().closing() != state.closing_event_id()) return Void::kObject;
@@ -332,6 +341,15 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
     case v1::EVENT_TYPE_ASSESSMENT_REVISED:
       if (!event.assessment_revised().type().empty()) state.set_type(event.assessment_revised().type());
       break;
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      ApplyPlan(state, event, offset);
+      state.set_plan_offset(offset);
+      break;
     default:
       break;
   }
@@ -458,6 +476,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     state.clear_offer();
     state.clear_alerts();
     ClearHeld(state);
+    EndPlan(state, offset);
     state.set_ended_us(event.logged_at_us());
   }
 }
@@ -539,8 +558,10 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
     if (attempt) NoteVoid(state, at.offset, verdict);
     return verdict;
   }
+  const std::string led_by = state.owner();
   state.set_stage(stage_after);
   Apply(state, event, before, at.offset);
+  if (state.owner() != led_by && !state.obligations().empty()) state.set_plan_offset(at.offset);
   ApplyClocks(state, event, stopped);
   state.set_version(event.version());
   state.set_head_digest(std::string(at.digest));
@@ -555,6 +576,7 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
     state.add_key_ids(event.key_id());
   }
   for (const std::string& box : rows::BoxesOf(state)) InsertSorted(state.mutable_boxes_seen(), box);
+  for (const std::string& box : rows::PartyBoxesOf(state)) InsertSorted(state.mutable_boxes_seen(), box);
   return Void::kNone;
 }
 

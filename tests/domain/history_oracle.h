@@ -55,6 +55,13 @@ class HistoryOracle {
       case EVENT_TYPE_ESCALATED:
       case EVENT_TYPE_AMENDED:
         return true;
+      case EVENT_TYPE_OBLIGATION_PROPOSED:
+      case EVENT_TYPE_OBLIGATION_ACCEPTED:
+      case EVENT_TYPE_OBLIGATION_DECLINED:
+      case EVENT_TYPE_OBLIGATION_PROGRESSED:
+      case EVENT_TYPE_OBLIGATION_FULFILLED:
+      case EVENT_TYPE_OBLIGATION_WAIVED:
+        return !ClosingWaits();  // which waited for the plan
       case EVENT_TYPE_INFORMATION_REQUESTED:
       case EVENT_TYPE_INFORMATION_PROVIDED:
         return working || (!accepted && at_centre);

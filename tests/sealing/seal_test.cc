@@ -142,6 +142,7 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"excluded_units", "unit id"},
                                                        {"reason", "stable code of a candidate"},
                                                        {"fields", "names of a report's fields"},
+                                                       {"party", "directory id, or a role of a-z"},
                                                        {"duty_unit", "unit id"}};
   std::vector<const google::protobuf::Descriptor*> todo;
   const auto* payload = v1::Event::descriptor()->FindOneofByName("payload");

@@ -356,6 +356,77 @@ TEST_F(JointPlan, EachAnswerMeetsTheWrongStateTheWrongObjectAStaleEtagItselfAndA
   EXPECT_EQ(CountEvents(name, v1::EVENT_TYPE_OBLIGATION_FULFILLED), 1U);
 }
 
+TEST_F(JointPlan, EachCommandOfTheLeadAndTheCentreMeetsTheSame) {
+  std::string name;
+  const Who worker = Assigned("led", &name);
+  const std::string id = Proposed(worker, Proposing(name, "roles/community-police"));
+  auto expect_wrong = [&](auto method, auto request, const Who& who) {
+    auto wrong = request;
+    wrong.set_obligation("no id");
+    EXPECT_EQ(Reason(Call(*assignment, method, who, wrong)), "INVALID_FIELDS");
+    wrong.set_obligation(std::string(26, 'a'));
+    EXPECT_EQ(Reason(Call(*assignment, method, who, wrong)), "OBLIGATION_NOT_OPEN");
+    wrong = request;
+    wrong.set_etag("1");
+    EXPECT_EQ(Reason(Call(*assignment, method, who, wrong)), "ETAG_MISMATCH");
+    EXPECT_EQ(Reason(Call(*assignment, method, education, request)), "ROLE_NOT_ALLOWED");
+    EXPECT_EQ(Reason(Call(*assignment, method, app, request)), "ROLE_NOT_ALLOWED");
+  };
+  auto accept = About<v1::AcceptObligationRequest>(name, id);
+  auto decline = About<v1::DeclineObligationRequest>(name, id);
+  auto progress = About<v1::RecordObligationProgressRequest>(name, id);
+  auto fulfil = About<v1::FulfilObligationRequest>(name, id);
+  auto waive = About<v1::WaiveObligationRequest>(name, id);
+  for (const Who& who : {other_head, Worker("w-nobody", "s02")}) {
+    EXPECT_EQ(Reason(Call(*assignment, &Assignment::AcceptObligation, who, accept)), "NOT_YOUR_NEED");
+    EXPECT_EQ(Reason(Call(*assignment, &Assignment::DeclineObligation, who, decline)), "NOT_YOUR_NEED");
+    EXPECT_EQ(Reason(Call(*assignment, &Assignment::RecordObligationProgress, who, progress)), "NOT_YOUR_NEED");
+    EXPECT_EQ(Reason(Call(*assignment, &Assignment::FulfilObligation, who, fulfil)), "NOT_YOUR_NEED");
+  }
+  expect_wrong(&Assignment::DeclineObligation, decline, worker);
+  expect_wrong(&Assignment::AcceptObligation, accept, worker);
+  auto stale = Proposing(name);
+  stale.set_etag("1");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeObligation, worker, stale)), "ETAG_MISMATCH");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::AcceptObligation, worker, accept)), "OK");
+  expect_wrong(&Assignment::RecordObligationProgress, progress, worker);
+  expect_wrong(&Assignment::FulfilObligation, fulfil, worker);
+  expect_wrong(&Assignment::WaiveObligation, waive, dispatcher);
+  // Done and waived at once: the first in the log decides.
+  auto first = Begin(*assignment, &Assignment::FulfilObligation, worker, fulfil);
+  auto second = Begin(*assignment, &Assignment::WaiveObligation, dispatcher, waive);
+  EXPECT_EQ(Reason(first.get()), "OK");
+  EXPECT_EQ(Reason(second.get()), "OBLIGATION_NOT_OPEN");
+  EXPECT_EQ(Status(name, id), v1::OBLIGATION_STATUS_FULFILLED);
+  // Two replace the same one at once.
+  const std::string replaced = Proposed(worker, Proposing(name));
+  auto one = Proposing(name, "departments/health");
+  one.set_replaces(replaced);
+  auto other = Proposing(name, "departments/justice");
+  other.set_replaces(replaced);
+  auto mine = Begin(*assignment, &Assignment::ProposeObligation, worker, one);
+  auto yours = Begin(*assignment, &Assignment::ProposeObligation, head, other);
+  EXPECT_EQ(Reason(mine.get()), "OK");
+  EXPECT_EQ(Reason(yours.get()), "OBLIGATION_NOT_OPEN");
+  // While a closing waits nothing of a plan is begun, and after the end nothing of it is told.
+  const std::string last = Base32(State(name)->obligations().rbegin()->event_id());
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::WaiveObligation, dispatcher, About<v1::WaiveObligationRequest>(name, last))), "OK");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::RequestClosing, worker, Closing(name))), "OK");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeObligation, worker, Proposing(name))), "WRONG_STAGE");
+  auto verify = On<v1::VerifyClosingRequest>(name);
+  verify.set_closing(Base32(State(name)->closing_event_id()));
+  verify.set_approve(true);
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::VerifyClosing, head, verify)), "OK");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::ProposeObligation, worker, Proposing(name))), "NEED_ENDED");
+  EXPECT_EQ(Reason(Call(*assignment, &Assignment::WaiveObligation, dispatcher, About<v1::WaiveObligationRequest>(name, id))), "NEED_ENDED");
+  auto reopen = On<v1::ReopenNeedRequest>(name);
+  reopen.set_reason("again");
+  ASSERT_EQ(Reason(Call(*assignment, &Assignment::ReopenNeed, head, reopen)), "OK");
+  EXPECT_EQ(Status(name, id), v1::OBLIGATION_STATUS_FULFILLED);  // what was done stays in its plan
+  EXPECT_FALSE(HasOpenObligation(*State(name)));
+  Proposed(head, Proposing(name));
+}
+
 TEST_F(JointPlan, WhatIsDeclinedGoesBackToItsLeadWhoProposesAnother) {
   std::string name;
   const Who worker = Assigned("declined", &name);

@@ -7,6 +7,7 @@
 
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/joint_plan.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -97,6 +98,59 @@ inline const std::vector<v1::EventType>& AllTypes() {
 
 // Those that only subjects other than needs take.
 inline bool IsOfARecord(v1::EventType type) { return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED; }
+
+// The first obligation with this status, or null.
+inline const store::v1::Obligation* ObligationWith(const NeedState& head, v1::ObligationStatus status) {
+  auto found = std::ranges::find(head.obligations(), status, &store::v1::Obligation::status);
+  return found == head.obligations().end() ? nullptr : &*found;
+}
+
+// A step of the joint plan: of its first obligation for which it may be. May be illegal on this head.
+inline Event OfPlan(const NeedState& head, v1::EventType type) {
+  Event event;
+  event.set_type(type);
+  event.mutable_actor()->set_role(v1::ROLE_DEPARTMENT);
+  event.mutable_actor()->set_unit("education");
+  const auto* proposed = ObligationWith(head, v1::OBLIGATION_STATUS_PROPOSED);
+  const auto* accepted = ObligationWith(head, v1::OBLIGATION_STATUS_ACCEPTED);
+  switch (type) {
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED: {
+      auto& payload = *event.mutable_obligation_proposed();
+      payload.set_kind(v1::PARTY_KIND_DEPARTMENT);
+      payload.set_party("education");
+      payload.add_fields("type");
+      payload.set_due_us(kNoonUs + 48 * kHourUs);
+      StartClock(&event, v1::CLOCK_KIND_OBLIGATION, kNoonUs + 3 * kHourUs);
+      break;
+    }
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+      event.mutable_obligation_accepted();
+      if (proposed == nullptr) break;
+      event.mutable_obligation_accepted()->set_obligation(proposed->event_id());
+      StartClock(&event, v1::CLOCK_KIND_OBLIGATION, proposed->due_us());
+      break;
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+      event.mutable_obligation_declined();
+      if (proposed != nullptr) event.mutable_obligation_declined()->set_obligation(proposed->event_id());
+      StartClock(&event, v1::CLOCK_KIND_OBLIGATION, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+      event.mutable_obligation_progressed();
+      if (accepted != nullptr) event.mutable_obligation_progressed()->set_obligation(accepted->event_id());
+      break;
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+      event.mutable_obligation_fulfilled();
+      if (accepted != nullptr) event.mutable_obligation_fulfilled()->set_obligation(accepted->event_id());
+      break;
+    default: {
+      event.mutable_obligation_waived();
+      auto open = std::ranges::find_if(head.obligations(), IsOpen);
+      if (open != head.obligations().end()) event.mutable_obligation_waived()->set_obligation(open->event_id());
+      break;
+    }
+  }
+  return event;
+}
 
 // A step beside the road, which may be illegal on this head.
 inline Event Branch(const NeedState& head, v1::EventType type) {
@@ -220,6 +274,13 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_HAND_OVER_ADVANCED:
       event.mutable_hand_over_advanced()->set_worker("w-1");
       break;
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      return OfPlan(head, type);
     default:
       break;
   }
@@ -287,6 +348,19 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
       return is_his(head.worker()) || is_his(head.offer().worker()) || std::ranges::any_of(head.co_workers(), is_his) ||
              std::ranges::any_of(head.alerts(), [&](const auto& alert) { return is_his(alert.worker()); });
     }
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+      return head.obligations_size() < kMostObligations;
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+      return ObligationWith(head, v1::OBLIGATION_STATUS_PROPOSED) != nullptr;
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+      return ObligationWith(head, v1::OBLIGATION_STATUS_ACCEPTED) != nullptr;
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      return HasOpenObligation(head);
+    case v1::EVENT_TYPE_CLOSING_REQUESTED:
+    case v1::EVENT_TYPE_ANSWERED:
+      return !HasOpenObligation(head);  // closing waits for all
     default:
       return true;
   }

@@ -152,10 +152,12 @@ class TlsWatch {
 };
 
 struct Services {
-  Services(World& world, const std::filesystem::path& directory_folder) : intake(world), routing(world, directory_folder), assignment(world), audit(world) {}
+  Services(World& world, const std::filesystem::path& directory_folder)
+      : intake(world), routing(world, directory_folder), assignment(world), departments(world), audit(world) {}
   Intake intake;
   Routing routing;
   Assignment assignment;
+  Departments departments;
   Audit audit;
 };
 
@@ -226,6 +228,8 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   if (serves("assignment")) {
     BindAssignment(router, services->assignment);
     descriptors.push_back(AssignmentDescriptor());
+    BindDepartments(router, services->departments);
+    descriptors.push_back(DepartmentDescriptor());
   }
   if (serves("audit")) {
     BindAudit(router, services->audit);

@@ -5,6 +5,7 @@
 
 #include "assignment/evaluation.h"
 #include "assignment/steps.h"
+#include "assignment/obligations.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/escalation.h"
@@ -224,6 +225,7 @@ void Assignment::AnswerNeed(const Caller& caller, const v1::AnswerNeedRequest& r
   event.set_type(v1::EVENT_TYPE_ANSWERED);
   *event.mutable_answered()->mutable_closing() = request.closing();
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = PlanIsSettled(head); !good) return good;
     made.mutable_answered()->set_reopen_until_us(ReopenUntil(snapshot, now_us));
     if (head.urgency() != v1::URGENCY_CRISIS) return {};
     return Fail(Code::kFailedPrecondition, "CRISIS_NOT_ANSWERED",
@@ -408,6 +410,7 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
   event.set_type(v1::EVENT_TYPE_CLOSING_REQUESTED);
   *event.mutable_closing_requested()->mutable_closing() = request.closing();
   auto decide = [told = ToldIn(request.closing())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = PlanIsSettled(head); !good) return good;
     auto& asked = *made.mutable_closing_requested();
     asked.clear_checklist();
     if (auto good = FitsTheWork(asked.closing(), told, head, snapshot, asked.mutable_checklist()); !good) return good;
@@ -462,6 +465,7 @@ void Assignment::CloseNeed(const Caller& caller, const v1::CloseNeedRequest& req
   event.set_type(v1::EVENT_TYPE_CLOSED);
   *event.mutable_closed()->mutable_closing() = request.closing();
   auto decide = [told = ToldIn(request.closing())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    if (auto good = PlanIsSettled(head); !good) return good;
     auto& closed = *made.mutable_closed();
     if (NeedsVerifier(closed.closing(), head, snapshot, now_us)) {
       return Fail(Code::kFailedPrecondition, "VERIFIER_NEEDED", "Somebody else verifies this closing by policy; ask for it with RequestClosing.",
@@ -514,13 +518,17 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
   event.mutable_escalated()->set_reason(request.reason());
   auto decide = [by = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (auto good = TakesMore(head); !good) return good;
-    const v1::ClockKind chased = ChasedKind(*NextClock(head));
+    const auto& next = *NextClock(head);
+    const v1::ClockKind chased = ChasedKind(next);
+    const bool of_plan = chased == v1::CLOCK_KIND_OBLIGATION;
     Escalation up = OneLevelUp(head, snapshot != nullptr ? &snapshot->policy() : nullptr, chased, now_us, by);
     made.mutable_escalated()->set_level(up.level);
     made.mutable_escalated()->set_unit(up.unit);
+    if (of_plan) made.mutable_escalated()->set_object(next.object());
     v1::ClockStart chase = StartChase(snapshot, head, up, now_us, chased);
-    // One chase of a kind runs; whoever escalates again does not put it off.
+    // One chase of a kind, and of an obligation, runs; whoever escalates again does not put it off.
     for (const auto& clock : head.clocks()) {
+      if (of_plan && clock.object() != next.object()) continue;
       if (clock.start().kind() != v1::CLOCK_KIND_CHASE || clock.start().chased() != chased || clock.start().due_us() >= chase.due_us()) continue;
       chase = clock.start();
       chase.set_start_us(clock.started_us());

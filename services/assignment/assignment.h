@@ -60,6 +60,13 @@ class Assignment {
   void GetHandOver(const Caller& caller, const v1::GetHandOverRequest& request, Callback<Expected<v1::GetHandOverResponse>> reply);
   void ListHandOvers(const Caller& caller, const v1::ListHandOversRequest& request, Callback<Expected<v1::ListHandOversResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
+  void ProposeObligation(const Caller& caller, const v1::ProposeObligationRequest& request, Callback<Expected<v1::ProposeObligationResponse>> reply);
+  void AcceptObligation(const Caller& caller, const v1::AcceptObligationRequest& request, Callback<Expected<v1::AcceptObligationResponse>> reply);
+  void DeclineObligation(const Caller& caller, const v1::DeclineObligationRequest& request, Callback<Expected<v1::DeclineObligationResponse>> reply);
+  void RecordObligationProgress(const Caller& caller, const v1::RecordObligationProgressRequest& request,
+                                Callback<Expected<v1::RecordObligationProgressResponse>> reply);
+  void FulfilObligation(const Caller& caller, const v1::FulfilObligationRequest& request, Callback<Expected<v1::FulfilObligationResponse>> reply);
+  void WaiveObligation(const Caller& caller, const v1::WaiveObligationRequest& request, Callback<Expected<v1::WaiveObligationResponse>> reply);
 
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);

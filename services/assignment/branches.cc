@@ -52,15 +52,6 @@ std::optional<int64_t> CheckEnd(std::string_view field, bool given, const google
   return end_us;
 }
 
-// A clock whose end somebody has chosen.
-v1::ClockStart ClockUntil(v1::ClockKind kind, const std::string& rule, int64_t due_us) {
-  v1::ClockStart start;
-  start.set_kind(kind);
-  start.set_rule(rule);
-  start.set_due_us(due_us);
-  return start;
-}
-
 }  // namespace
 
 void Assignment::RequestInformation(const Caller& caller, const v1::RequestInformationRequest& request,

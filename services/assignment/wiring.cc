@@ -47,6 +47,27 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "HandOverWork", service, &Assignment::HandOverWork);
   router.Bind(prefix + "GetHandOver", service, &Assignment::GetHandOver);
   router.Bind(prefix + "ListHandOvers", service, &Assignment::ListHandOvers);
+  router.Bind(prefix + "WaiveObligation", service, &Assignment::WaiveObligation);
+  router.Bind(prefix + "FulfilObligation", service, &Assignment::FulfilObligation);
+  router.Bind(prefix + "RecordObligationProgress", service, &Assignment::RecordObligationProgress);
+  router.Bind(prefix + "DeclineObligation", service, &Assignment::DeclineObligation);
+  router.Bind(prefix + "AcceptObligation", service, &Assignment::AcceptObligation);
+  router.Bind(prefix + "ProposeObligation", service, &Assignment::ProposeObligation);
+}
+
+const google::protobuf::ServiceDescriptor* DepartmentDescriptor() {
+  return google::protobuf::DescriptorPool::generated_pool()->FindServiceByName("gridloop.v1.DepartmentService");
+}
+
+void BindDepartments(Router& router, Departments& service) {
+  const std::string prefix = "gridloop.v1.DepartmentService/";
+  router.Bind(prefix + "ListObligations", service, &Departments::ListObligations);
+  router.Bind(prefix + "WatchObligations", service, &Departments::WatchObligations);
+  router.Bind(prefix + "GetPlan", service, &Departments::GetPlan);
+  router.Bind(prefix + "AcceptObligation", service, &Departments::AcceptObligation);
+  router.Bind(prefix + "DeclineObligation", service, &Departments::DeclineObligation);
+  router.Bind(prefix + "RecordObligationProgress", service, &Departments::RecordObligationProgress);
+  router.Bind(prefix + "FulfilObligation", service, &Departments::FulfilObligation);
 }
 
 }  // namespace gridloop

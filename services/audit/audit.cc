@@ -32,7 +32,7 @@ Expected<Audit::FoundClock> Audit::FindClock(const NeedState& state, const v1::E
       if (each.start().kind() == request.kind() && (running == nullptr || each.start().due_us() < running->start().due_us())) running = &each;
     }
   }
-  if (running != nullptr) event_id = running->object();
+  if (running != nullptr) event_id = running->starter().empty() ? running->object() : running->starter();
   const auto applied = std::ranges::find_if(state.applied(), [&](const auto& each) { return event_id && each.event_id() == *event_id; });
   if (applied == state.applied().end()) {
     return Fail(Code::kNotFound, "CLOCK_NOT_RUNNING",

@@ -6,6 +6,7 @@
 #include "audit/words.h"
 #include "commands/change_feed.h"
 #include "domain/authorise.h"
+#include "domain/joint_plan.h"
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
 
@@ -102,7 +103,9 @@ class Examiner {
     std::vector<v1::ClockKind> kinds;
     for (const auto& clock : state.clocks()) {
       if (!IsChasing(clock) || std::ranges::find(kinds, clock.start().chased()) != kinds.end()) continue;
-      bool runs = std::ranges::any_of(state.clocks(), [&](const auto& each) { return each.start().kind() == clock.start().chased(); });
+      bool runs = std::ranges::any_of(state.clocks(), [&](const auto& each) {
+        return each.start().kind() == clock.start().chased() && (!IsObligationClock(clock) || each.object() == clock.object());
+      });
       if (!runs) kinds.push_back(clock.start().chased());
     }
     std::ranges::sort(kinds);
@@ -111,12 +114,24 @@ class Examiner {
 
   std::string WhyOverdue(const NeedState& state, const std::vector<v1::ClockKind>& chased, const store::v1::RunningClock& next) {
     std::string kinds;
-    for (v1::ClockKind kind : chased) kinds += (kinds.empty() ? "" : "; ") + Since(state, kind);
+    for (v1::ClockKind kind : chased) kinds += (kinds.empty() ? "" : "; ") + (kind == v1::CLOCK_KIND_OBLIGATION ? Silent(state) : Since(state, kind));
     if (next.start().due_us() <= now_us_) {
       kinds += (kinds.empty() ? "" : "; ") + std::string(WordsOf(ChasedKind(next)).english) + ", since " + Local(next.start().due_us()) +
                ", on which nothing has acted yet";
     }
     return "Overdue: " + kinds + ".";
+  }
+
+  // Of a joint plan each party that is late, and since when.
+  std::string Silent(const NeedState& state) const {
+    std::string parties;
+    for (const auto& obligation : state.obligations()) {
+      if (!IsOpen(obligation) || obligation.deadline_us() > now_us_) continue;
+      const bool declined = obligation.status() == v1::OBLIGATION_STATUS_DECLINED;
+      parties += (parties.empty() ? "" : "; ") + std::string(declined ? "what its lead does about the refusal of " : "the obligation of ") +
+                 PartyName(obligation.kind(), obligation.party()) + ", since " + Local(obligation.deadline_us());
+    }
+    return parties;
   }
 
   std::optional<Event> Read(uint64_t offset) {
@@ -167,7 +182,8 @@ class Examiner {
     uint64_t newest = 0;
     for (const auto& clock : state.clocks()) {
       if (clock.start().kind() != v1::CLOCK_KIND_CHASE) continue;
-      if (const auto* applied = FindApplied(state, clock.object()); applied != nullptr) newest = std::max(newest, applied->version());
+      if (const auto* applied = FindApplied(state, clock.starter().empty() ? clock.object() : clock.starter()); applied != nullptr)
+        newest = std::max(newest, applied->version());
     }
     // So many of them in a row and nothing else: stuck, whatever was before.
     for (int i = state.applied_size() - 1, read = 0; i >= 0 && state.applied(i).version() > newest && read < kEventsReadBack; --i, ++read) {

@@ -60,6 +60,8 @@ Words WordsOf(v1::ClockKind kind) {
       return {"the receipt of the referral", "转介回执"};
     case v1::CLOCK_KIND_HOLD_REQUEST:
       return {"deciding the hold", "挂起审批"};
+    case v1::CLOCK_KIND_OBLIGATION:
+      return {"an obligation of the joint plan", "联合计划分工"};
     case v1::CLOCK_KIND_CHASE:
       return {"chasing", "督办"};
     default:

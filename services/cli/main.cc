@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   AddDirectoryVerbs(app, session);
   AddAuditVerbs(app, session);
   AddNotificationVerbs(app, session);
+  AddPlanVerbs(app, session);
   AddToolVerbs(app, session);
   try {
     app.parse(argc, argv);

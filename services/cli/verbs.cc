@@ -161,6 +161,9 @@ void PrintNeed(Session& session, const v1::Need& need) {
   if (need.has_reopen_limit_time()) add("may be reopened until", LocalTime(need.reopen_limit_time()));
   if (need.reopenings() > 0) add("reopened", fmt::format("{}×", need.reopenings()));
   if (need.after_visits() > 0) add("visits after the closing", fmt::format("{}", need.after_visits()));
+  int open = 0;
+  for (const auto& each : need.obligations()) open += each.has_deadline_time() ? 1 : 0;
+  if (need.obligations_size() > 0) add("joint plan", fmt::format("{} obligations, {} open: joint-plan shows them", need.obligations_size(), open));
   add("extension asked for", need.extension());
   add(need.stage() == v1::STAGE_ON_HOLD ? "on hold by" : "hold asked for", need.hold());
   add("alerted", Join(need.alerted()));

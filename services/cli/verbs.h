@@ -25,6 +25,7 @@ void AddCentreVerbs(CLI::App& app, Session& session);        // held, confirm, d
 void AddDirectoryVerbs(CLI::App& app, Session& session);     // directory …, units, unit, workers, categories
 void AddAuditVerbs(CLI::App& app, Session& session);         // timeline, deadline, loops, export
 void AddNotificationVerbs(CLI::App& app, Session& session);  // notifications, dead-letters, redeliver, notify-test
+void AddPlanVerbs(CLI::App& app, Session& session);          // joint-plan, propose-obligation … waive, obligations
 void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, completion, call
 
 // `run` gives the exit code.

@@ -28,7 +28,8 @@ Error TooManyStreams() {
 }
 
 void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
-            std::function<Expected<bool>(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end) {
+            std::function<Expected<bool>(const NeedState& state, bool caught_up, const std::string& key)> write, FeedEnd end, ChangeOffset offset_of) {
+  if (!offset_of) offset_of = [](const NeedState& state) { return state.head_offset(); };
   struct Place {
     std::string after;
     bool caught_up = false;
@@ -39,7 +40,7 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
   place->caught_up = !after.empty();
   place->after = std::move(after);
   auto finish = end.finish;
-  auto pump = pumps.Add([&world, place, prefix, write = std::move(write), finish]() -> Pumps::Next {
+  auto pump = pumps.Add([&world, place, prefix, write = std::move(write), finish, offset_of = std::move(offset_of)]() -> Pumps::Next {
     if (std::chrono::steady_clock::now() >= place->until) {
       finish(StreamAged());
       return Pumps::Next::kDone;
@@ -56,7 +57,7 @@ void Follow(World& world, Pumps& pumps, std::string prefix, std::string after,
         return Pumps::Next::kDone;
       }
       // A state that has moved on has a later row: that one will say it.
-      if (*state && (*state)->head_offset() == rows::NumberBeforeSubject(row.key)) {
+      if (*state && offset_of(**state) == rows::NumberBeforeSubject(row.key)) {
         auto written = write(**state, place->caught_up, row.key);
         if (!written) {
           finish(std::move(written.error()));

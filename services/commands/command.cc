@@ -9,6 +9,7 @@
 
 #include "domain/authorise.h"
 #include "domain/clock_changes.h"
+#include "domain/joint_plan.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
@@ -373,6 +374,24 @@ v1::Deadline ToDeadline(const store::v1::RunningClock& clock) {
   return deadline;
 }
 
+v1::Obligation ToObligation(const store::v1::Obligation& obligation) {
+  v1::Obligation shown;
+  shown.set_id(Base32(obligation.event_id()));
+  shown.set_party(PartyName(obligation.kind(), obligation.party()));
+  shown.set_status(obligation.status());
+  if (obligation.deadline_us() != 0) *shown.mutable_deadline_time() = ToTimestamp(obligation.deadline_us());
+  *shown.mutable_due_time() = ToTimestamp(obligation.due_us());
+  if (obligation.has_recurrence()) {
+    *shown.mutable_recurrence() = obligation.recurrence();
+    *shown.mutable_end_time() = ToTimestamp(obligation.end_us());
+  }
+  shown.set_fulfilments(static_cast<int32_t>(obligation.fulfilments()));
+  shown.set_reports(static_cast<int32_t>(obligation.reports()));
+  if (!obligation.replaces().empty()) shown.set_replaces(Base32(obligation.replaces()));
+  *shown.mutable_propose_time() = ToTimestamp(obligation.proposed_us());
+  return shown;
+}
+
 v1::Deadline CutDeadline(const store::v1::RunningClock& clock) {
   v1::Deadline whole = ToDeadline(clock);
   v1::Deadline deadline;
@@ -456,6 +475,7 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   if (state.reopen_until_us() != 0) *need.mutable_reopen_limit_time() = ToTimestamp(state.reopen_until_us());
   need.set_reopenings(static_cast<int32_t>(state.reopenings()));
   need.set_after_visits(static_cast<int32_t>(state.after_visits()));
+  for (const auto& obligation : state.obligations()) *need.add_obligations() = ToObligation(obligation);
   for (const auto& alert : state.alerts()) {
     need.add_alerted(alert.unit().empty() ? worker_name(alert.worker()) : unit_name(alert.unit()));
   }

@@ -121,6 +121,7 @@ void React(World& world, std::shared_ptr<const Snapshot> snapshot, const std::st
 
 // A need as staff see it, by what the actor may see. Personal fields are never in it (GetNeed merges them).
 v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor);
+v1::Obligation ToObligation(const store::v1::Obligation& obligation);
 v1::Deadline ToDeadline(const store::v1::RunningClock& clock);
 v1::Deadline CutDeadline(const store::v1::RunningClock& clock);  // start and due time alone, for whom a restricted need is cut
 google::protobuf::Timestamp ToTimestamp(int64_t us);

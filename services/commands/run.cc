@@ -15,4 +15,12 @@ v1::ClockStart StartClock(const Snapshot* snapshot, v1::ClockKind kind, const Ne
   return start;
 }
 
+v1::ClockStart ClockUntil(v1::ClockKind kind, const std::string& rule, int64_t due_us) {
+  v1::ClockStart start;
+  start.set_kind(kind);
+  start.set_rule(rule);
+  start.set_due_us(due_us);
+  return start;
+}
+
 }  // namespace gridloop

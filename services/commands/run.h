@@ -13,6 +13,9 @@ using Decision = std::function<Expected<void>(const NeedState& head, const Snaps
 v1::ClockStart StartClock(const Snapshot* snapshot, v1::ClockKind kind, const NeedState& head, int64_t now_us,
                           v1::ClockKind chased = v1::CLOCK_KIND_UNSPECIFIED);
 
+// A clock whose end somebody has chosen.
+v1::ClockStart ClockUntil(v1::ClockKind kind, const std::string& rule, int64_t due_us);
+
 template <class Request, class Response>
 void Run(World& world, const Caller& caller, const Request& request, std::string verb, Event event, std::vector<FieldViolation> violations, Decision decide,
          Callback<Expected<Response>> reply) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "domain/fold.h"
+#include "domain/joint_plan.h"
 
 namespace gridloop {
 namespace {
@@ -93,6 +94,8 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
     case v1::RELATION_SUPPORTING_UNIT:
       return !actor.unit().empty() &&
              std::ranges::any_of(state.supports(), [&](const auto& support) { return actor.unit() == support.unit() || actor.unit() == support.station(); });
+    case v1::RELATION_PARTY:
+      return actor.role() == v1::ROLE_DEPARTMENT && IsParty(state, actor.unit());
     default:
       return false;
   }
@@ -100,7 +103,7 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
 
 Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state) {
   bool role_named = false;
-  bool hidden = actor.role() == v1::ROLE_REPORTER_APP;
+  bool hidden = actor.role() == v1::ROLE_REPORTER_APP || actor.role() == v1::ROLE_DEPARTMENT;
   for (const auto& grant : access.grants()) {
     if (grant.role() != actor.role() || actor.role() == v1::ROLE_UNSPECIFIED) continue;
     role_named = true;
@@ -117,6 +120,8 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }
 
-bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) { return state.restricted() && !Assigned(actor, state); }
+bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return actor.role() == v1::ROLE_DEPARTMENT || (state.restricted() && !Assigned(actor, state));
+}
 
 }  // namespace gridloop

@@ -13,7 +13,7 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
 
 // OK if any grant for the actor's role has a relation that holds. Otherwise kPermissionDenied/NOT_YOUR_NEED, or
 // kPermissionDenied/ROLE_NOT_ALLOWED if no grant names the role. Where the role's relation is its own report, and for
-// every reporter app, kNotFound/NEED_NOT_FOUND instead: whoever asks must not learn that the need exists.
+// every reporter app and department, kNotFound/NEED_NOT_FOUND instead: whoever asks must not learn that the need exists.
 Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const std::string& client, const store::v1::NeedState& state);
 
 // May this actor see the personal part? RELATION_ASSIGNED, whoever asks.
@@ -31,7 +31,7 @@ bool IsAsked(const store::v1::NeedState& state, const std::string& worker);
 // Is this worker or co-worker assigned to it?
 bool WorksOn(const store::v1::NeedState& state, const std::string& worker);
 
-// A restricted need that the actor is not assigned to shows number and clock only.
+// A restricted need that the actor is not assigned to shows number and clock only; to a department any need does.
 bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state);
 
 }  // namespace gridloop

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "domain/clocks.h"
+#include "domain/joint_plan.h"
 
 namespace gridloop {
 namespace {
@@ -62,6 +63,7 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
     if (std::ranges::find(changed, index) != changed.end()) return Void::kPayload;
     changed.push_back(index);
     const RunningClock& clock = state.clocks(index);
+    if (IsObligationClock(clock)) return Void::kPayload;  // what others have taken on goes on
     const bool stands = clock.paused_us() != 0;
     if (change.due_us() == 0) {
       if (!Starts(event) || stands || IsPause(change.kind())) return Void::kPayload;
@@ -82,6 +84,7 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
   if (!ends_pause && !on_hold) return Void::kNone;
   for (int i = 0; i < state.clocks_size(); ++i) {
     bool goes_on = std::ranges::find(stopped, i) != stopped.end() || std::ranges::find(changed, i) != changed.end();
+    if (IsObligationClock(state.clocks(i))) continue;
     if ((on_hold || state.clocks(i).paused_us() != 0) && !goes_on) return Void::kInvariant;
   }
   return Void::kNone;
@@ -111,6 +114,7 @@ void AddPauses(const NeedState& head, int64_t now_us, Event* event) {
   const bool all = event->type() == v1::EVENT_TYPE_HOLD_DECIDED;
   if (!all && head.urgency() == v1::URGENCY_CRISIS) return;
   for (const auto& clock : head.clocks()) {
+    if (IsObligationClock(clock)) continue;
     const bool in_time = clock.start().kind() != v1::CLOCK_KIND_CHASE && clock.start().due_us() > now_us;
     if (!Stops(*event, clock) && clock.paused_us() == 0 && (all || in_time)) *event->add_clock_changes() = ChangeOf(clock);
   }

@@ -29,7 +29,7 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
 void ApplyClockChanges(NeedState& state, const Event& event);
 
 // For writers: pauses what the event is to pause. A request for information pauses what still has time, so that nobody asks
-// away what is overdue, and nothing of a crisis; so does a referral; a hold pauses everything.
+// away what is overdue, and nothing of a crisis; so does a referral; a hold pauses everything but what others owe to the joint plan.
 void AddPauses(const NeedState& head, int64_t now_us, Event* event);
 
 // For writers: lets go on what stood still, with what was left of it, if the event ends the pause and does not say itself when. `calendar` may be null: then

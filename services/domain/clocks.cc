@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "domain/clock_changes.h"
+#include "domain/joint_plan.h"
 
 namespace gridloop {
 
@@ -64,7 +65,8 @@ const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) {
 
 bool Stops(const Event& event, const RunningClock& clock) {
   const auto& kinds = StoppedKinds(event);
-  return std::ranges::find(kinds, ChasedKind(clock)) != kinds.end();
+  if (std::ranges::find(kinds, ChasedKind(clock)) != kinds.end()) return true;
+  return IsObligationClock(clock) && StoppedObligation(event) == clock.object();
 }
 
 bool StartsRightClocks(const NeedState& state, const Event& event) {
@@ -93,6 +95,7 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
   const bool may_pause =
       event.type() == v1::EVENT_TYPE_HOLD_DECIDED || event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || event.type() == v1::EVENT_TYPE_REFERRED_OUT;
   if (!may_pause && std::ranges::any_of(kinds, IsPause)) return false;
+  if (!StartsRightPlanClocks(state, event)) return false;
   switch (event.type()) {
     case v1::EVENT_TYPE_OFFERED:
       return offer != nullptr;
@@ -155,11 +158,12 @@ std::vector<int> StoppedBy(const NeedState& state, const Event& event) {
     v1::ClockKind watched = ChasedKind(clock);
     bool fired = fires && start.kind() == event.escalated().kind() && clock.object() == event.escalated().object() &&
                  start.chased() == event.escalated().chased();  // a clock fires once
-    // One chase of a kind: the new one replaces it, however often people escalate.
+    // One chase of a kind, and of an obligation: the new one replaces it, however often people escalate.
     bool replaced = event.type() == v1::EVENT_TYPE_ESCALATED && start.kind() == v1::CLOCK_KIND_CHASE &&
+                    (watched != v1::CLOCK_KIND_OBLIGATION || clock.object() == StartedObligation(event)) &&
                     std::ranges::any_of(event.clocks(),
                                         [&start](const auto& started) { return started.kind() == v1::CLOCK_KIND_CHASE && started.chased() == start.chased(); });
-    if (fired || replaced || stops(watched)) indices.push_back(i);
+    if (fired || replaced || stops(watched) || Stops(event, clock)) indices.push_back(i);
   }
   return indices;
 }
@@ -186,7 +190,9 @@ void ApplyClocks(NeedState& state, const Event& event, const std::vector<int>& s
 RunningClock RunningClockOf(const Event& event, const v1::ClockStart& start) {
   RunningClock clock;
   *clock.mutable_start() = start;
-  clock.set_object(event.event_id());
+  const bool of_plan = start.kind() == v1::CLOCK_KIND_OBLIGATION || start.chased() == v1::CLOCK_KIND_OBLIGATION;
+  clock.set_object(of_plan ? StartedObligation(event) : event.event_id());
+  if (clock.object() != event.event_id()) clock.set_starter(event.event_id());
   clock.set_started_us(start.start_us() != 0 ? start.start_us() : event.logged_at_us());
   clock.set_policy_hash(event.policy_hash());
   clock.set_calendar_hash(event.calendar_hash());

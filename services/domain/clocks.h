@@ -24,7 +24,7 @@ bool IsReroute(const Event& event);
 // Has whoever leaves left nobody at work on it, and nothing that says so yet?
 bool LeavesNobody(const NeedState& state, const Event& event);
 
-// Does the event stop a clock like this one, or what it chases? By its kind alone.
+// Does the event stop a clock like this one, or what it chases? By its kind, and an obligation's by its object.
 bool Stops(const Event& event, const store::v1::RunningClock& clock);
 
 // Are the clocks that the event starts those that it must start?

@@ -8,6 +8,7 @@
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
 #include "domain/records.h"
+#include "domain/joint_plan.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -92,7 +93,8 @@ Void CheckElsewhere(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_CLOSED: {
       v1::ClosingReason reason = event.closed().closing().reason();
       if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED || reason == v1::CLOSING_REASON_REFERRED_OUT) return Void::kPayload;
-      if (state.urgency() == v1::URGENCY_CRISIS) return Void::kBarred;  // nobody else would look at how a crisis ended
+      // Nobody else would look at how a crisis ended.
+      if (state.urgency() == v1::URGENCY_CRISIS || HasOpenObligation(state)) return Void::kBarred;
       return reason == v1::CLOSING_REASON_GOALS_MET && state.services() == 0 ? Void::kLifeCycle : Void::kNone;
     }
     case v1::EVENT_TYPE_SUPPORT_ADDED: {
@@ -155,6 +157,13 @@ Void CheckBranch(const NeedState& state, const Event& event) {
       return event.logged_at_us() <= state.reopen_until_us() ? Void::kNone : Void::kClock;
     case v1::EVENT_TYPE_PLAN_REVISED:
       return state.casework() ? Void::kNone : Void::kBarred;  // what is no casework has no plan
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      return CheckPlan(state, event);
     default:
       return CheckElsewhere(state, event);
   }
@@ -192,6 +201,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       return event.worker_assigned().worker().empty() ? Void::kPayload : Void::kNone;
     case v1::EVENT_TYPE_ANSWERED:
       if (event.answered().closing().reason() != v1::CLOSING_REASON_ANSWERED) return Void::kPayload;
+      if (HasOpenObligation(state)) return Void::kBarred;
       // Nobody else would look at how a crisis ended.
       return state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
     case v1::EVENT_TYPE_SERVICE_RECORDED:
@@ -200,7 +210,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       v1::ClosingReason reason = event.closing_requested().closing().reason();
       if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED || reason == v1::CLOSING_REASON_REFERRED_OUT) return Void::kPayload;
       if (reason == v1::CLOSING_REASON_GOALS_MET && state.services() == 0) return Void::kLifeCycle;
-      return Void::kNone;
+      return HasOpenObligation(state) ? Void::kBarred : Void::kNone;
     }
     case v1::EVENT_TYPE_CLOSING_VERIFIED:
       if (event.closing_verified().closing() != state.closing_event_id()) return Void::kObject;
@@ -483,6 +493,15 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
     case v1::EVENT_TYPE_PLAN_REVISED:
       state.set_planned_services(event.plan_revised().planned_services());
       break;
+    case v1::EVENT_TYPE_OBLIGATION_PROPOSED:
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      ApplyPlan(state, event, offset);
+      state.set_plan_offset(offset);
+      break;
     default:
       ApplyElsewhere(state, event, offset);
       break;
@@ -621,6 +640,7 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     state.clear_offer();
     state.clear_alerts();
     ClearHeld(state);
+    EndPlan(state, offset);
     state.set_ended_us(event.logged_at_us());
   }
 }
@@ -704,8 +724,10 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
     return verdict;
   }
   if (IsNeed(event.subject())) {
+    const std::string led_by = state.owner();
     state.set_stage(stage_after);
     Apply(state, event, before, at.offset);
+    if (state.owner() != led_by && !state.obligations().empty()) state.set_plan_offset(at.offset);
     ApplyClocks(state, event, stopped);
   } else {
     ApplyRecord(state, event);
@@ -723,6 +745,7 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
     state.add_key_ids(event.key_id());
   }
   for (const std::string& box : rows::BoxesOf(state)) InsertSorted(state.mutable_boxes_seen(), box);
+  for (const std::string& box : rows::PartyBoxesOf(state)) InsertSorted(state.mutable_boxes_seen(), box);
   return Void::kNone;
 }
 

@@ -29,8 +29,8 @@ enum class Void {
   kLifeCycle,  // the table does not allow it in this stage
   kObject,     // names an offer, closing or held decision that is not the open one
   kClock,      // names a clock that does not run or stands still, or is logged before its due time
-  kVerifier,   // the verifier is an executor, co-worker or of an executing organisation; who asked decides on it
-  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, or one request is open already
+  kVerifier,   // the verifier is an executor, co-worker or of an executing organisation; who asked decides on it; another's obligation
+  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, one request is open already, or a plan is
   kInvariant,  // would leave an open need without an owner or a running clock
   kPayload,    // payload and type disagree, or a required field is missing
 };

@@ -83,6 +83,12 @@ LifeCycle MakeStandard() {
   same(kWorking, EVENT_TYPE_SUPPORT_ENDED);
   same({STAGE_EVALUATED, STAGE_ON_HOLD}, EVENT_TYPE_SUPPORT_ENDED);
   same(kOpen, EVENT_TYPE_HANDED_OVER);  // fold goes back to ACCEPTED when nobody is assigned any more
+  // The joint plan goes on beside all of it; while a closing waits nothing of it is open.
+  for (EventType type : {EVENT_TYPE_OBLIGATION_PROPOSED, EVENT_TYPE_OBLIGATION_ACCEPTED, EVENT_TYPE_OBLIGATION_DECLINED, EVENT_TYPE_OBLIGATION_PROGRESSED,
+                         EVENT_TYPE_OBLIGATION_FULFILLED, EVENT_TYPE_OBLIGATION_WAIVED}) {
+    same(kOpen, type);
+    table.At(STAGE_EVALUATED, type) = {};
+  }
   return table;
 }
 
@@ -129,7 +135,7 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,       CLOCK_KIND_CENTER,   CLOCK_KIND_ACCEPTANCE, CLOCK_KIND_ASSIGNMENT,
                                              CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION,
                                              CLOCK_KIND_CHASE,      CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION,  CLOCK_KIND_HOLD_REQUEST,
-                                             CLOCK_KIND_TRANSFER,   CLOCK_KIND_REFERRAL};
+                                             CLOCK_KIND_TRANSFER,   CLOCK_KIND_REFERRAL,    CLOCK_KIND_OBLIGATION};
   static const std::vector<ClockKind> transfer = {CLOCK_KIND_TRANSFER};
   static const std::vector<ClockKind> transferred = {CLOCK_KIND_TRANSFER, CLOCK_KIND_ASSIGNMENT};
   static const std::vector<ClockKind> answered = {CLOCK_KIND_INFORMATION};

@@ -1,8 +1,8 @@
 // Keys of the index rows. A key is a one-letter table, then fields separated by 0x00; times and offsets are
 // 8 bytes big-endian so that memcmp orders them. Format: docs/formats/rows.md.
 //
-//   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>".
-//                                        Which boxes show a need: docs/formats/rows.md.
+//   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>"; for
+//                                        "p:<department>" by that of its obligations. Which boxes show a need: docs/formats/rows.md.
 //   d <due_us> <subject>                 next deadline of every open need
 //   w <want> <subject>                   wants: want is 'r' (route) or 'o' (offer)
 //   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
@@ -12,7 +12,8 @@
 //                                        reported where no community is known
 //   n <number> 0 <subject>               by the number that can be said
 //   a <client> 0 <head_offset> <subject> last change, for a client's watch
-//   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
+//   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it; for a
+//                                        department that of the plan, and once it owes nothing that of its own part
 //   x <subject>                          open and has conflicts: in the centre's queue of them
 //   l <collection> 0 <created_us descending> <subject>   every subject that is no need
 //   o <subject>                          of these, what the software still has work on
@@ -56,7 +57,13 @@ uint64_t NumberBeforeSubject(std::string_view key);
 // The boxes that show an open need now, sorted; none when it has ended.
 std::vector<std::string> BoxesOf(const store::v1::NeedState& state);
 
+// The boxes of departments that the plan of an open need waits for, sorted.
+std::vector<std::string> PartyBoxesOf(const store::v1::NeedState& state);
+// Offset of the last event that changed what this department sees of the plan.
+uint64_t PartyChange(const store::v1::NeedState& state, std::string_view department);
+
 inline std::string UnitBox(std::string_view unit) { return "u:" + std::string(unit); }
 inline std::string WorkerBox(std::string_view worker) { return "k:" + std::string(worker); }
+inline std::string PartyBox(std::string_view department) { return "p:" + std::string(department); }
 
 }  // namespace gridloop::rows

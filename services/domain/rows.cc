@@ -2,6 +2,7 @@
 
 #include "domain/fold.h"
 #include "domain/records.h"
+#include "domain/joint_plan.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -76,6 +77,28 @@ std::vector<std::string> BoxesOf(const NeedState& state) {
   return boxes;
 }
 
+std::vector<std::string> PartyBoxesOf(const NeedState& state) {
+  std::vector<std::string> boxes;
+  if (Ended(state)) return boxes;
+  for (const auto& obligation : state.obligations()) {
+    if (obligation.kind() == v1::PARTY_KIND_DEPARTMENT && WaitsForParty(obligation)) boxes.push_back(PartyBox(obligation.party()));
+  }
+  std::ranges::sort(boxes);
+  auto repeated = std::ranges::unique(boxes);
+  boxes.erase(repeated.begin(), repeated.end());
+  return boxes;
+}
+
+uint64_t PartyChange(const NeedState& state, std::string_view department) {
+  uint64_t own = 0;
+  for (const auto& obligation : state.obligations()) {
+    if (obligation.kind() != v1::PARTY_KIND_DEPARTMENT || obligation.party() != department) continue;
+    if (WaitsForParty(obligation)) return state.plan_offset();
+    own = std::max(own, obligation.changed_offset());
+  }
+  return own;
+}
+
 }  // namespace rows
 
 std::vector<Row> Rows(const NeedState& state) {
@@ -92,12 +115,22 @@ std::vector<Row> Rows(const NeedState& state) {
   add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
   add(rows::NumberPrefix(state.number()) + subject);
   add(rows::ClientChangePrefix(state.client()) + head + subject);
-  for (const auto& box : state.boxes_seen()) add(rows::BoxChangePrefix(box) + head + subject);
+  for (const auto& box : state.boxes_seen()) {
+    const std::string change = box.starts_with("p:") ? rows::BigEndian(rows::PartyChange(state, std::string_view(box).substr(2))) : head;
+    add(rows::BoxChangePrefix(box) + change + subject);
+  }
   if (state.conflict_count() > 0 && !Ended(state)) add(rows::ConflictPrefix() + subject);
   if (const auto* next = NextClock(state); next != nullptr) {
     std::string due = rows::BigEndian(static_cast<uint64_t>(next->start().due_us()));
     add(rows::DuePrefix() + due + subject);
     for (const auto& box : rows::BoxesOf(state)) add(rows::InboxPrefix(box) + due + subject);
+    for (const auto& obligation : state.obligations()) {
+      if (obligation.kind() != v1::PARTY_KIND_DEPARTMENT || !WaitsForParty(obligation)) continue;
+      const bool earliest = std::ranges::none_of(state.obligations(), [&obligation](const auto& each) {
+        return each.kind() == obligation.kind() && each.party() == obligation.party() && WaitsForParty(each) && each.deadline_us() < obligation.deadline_us();
+      });
+      if (earliest) add(rows::InboxPrefix(rows::PartyBox(obligation.party())) + rows::BigEndian(static_cast<uint64_t>(obligation.deadline_us())) + subject);
+    }
     if (state.stage() == v1::STAGE_HELD) add(rows::HeldPrefix() + due + subject);
     // A cell may be reported by its code or an alias; the community that either resolves to is one.
     const std::string& place = state.community().empty() ? state.grid_code() : state.community();

@@ -73,6 +73,13 @@ const v1::Institution* Snapshot::InstitutionAt(std::string_view id, int64_t at_u
   return FindHolding(directory_.institutions(), id, calendar_.LocalDate(at_us));
 }
 
+const v1::Department* Snapshot::DepartmentAt(std::string_view id, int64_t at_us) const {
+  return FindHolding(directory_.departments(), id, calendar_.LocalDate(at_us));
+}
+const v1::Organisation* Snapshot::OrganisationAt(std::string_view id, int64_t at_us) const {
+  return FindHolding(directory_.organisations(), id, calendar_.LocalDate(at_us));
+}
+
 std::string Snapshot::StationOf(std::string_view unit) const {
   const v1::Unit* found = FindUnit(unit);
   if (found == nullptr || found->kind() == v1::UNIT_KIND_STATION || found->kind() == v1::UNIT_KIND_CENTER) {

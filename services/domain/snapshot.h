@@ -40,6 +40,8 @@ class Snapshot {
   const v1::NeedType* TypeAt(std::string_view id, int64_t at_us) const;
   const v1::Danger* DangerAt(std::string_view id, int64_t at_us) const;
   const v1::Institution* InstitutionAt(std::string_view id, int64_t at_us) const;
+  const v1::Department* DepartmentAt(std::string_view id, int64_t at_us) const;
+  const v1::Organisation* OrganisationAt(std::string_view id, int64_t at_us) const;
   const std::string& center() const { return center_; }  // bare id
   // The station that answers for a unit: itself if it is a station or the centre, else its parent.
   std::string StationOf(std::string_view unit) const;

@@ -379,6 +379,64 @@ TEST_F(Gridctl, WhatIsDoneElsewhereAndWhoeverLeavesHaveVerbs) {
   EXPECT_NE(good({"need", number}, worker_token).find("closed"), std::string::npos);
 }
 
+TEST_F(Gridctl, AJointPlanHasAVerbForEachStepOfItsLeadItsPartiesAndTheCentre) {
+  const std::string number = Offered("plan-1");
+  const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  const std::string education = Token("education-bureau", "edu-1", v1::ROLE_DEPARTMENT, "education");
+  while (Run({"obligations"}, education).code == kNotAllowedYet && !HasFailure()) {
+  }
+  auto good = [&](std::vector<std::string> arguments, const std::string& token) {
+    auto ended = Run(arguments, token);
+    EXPECT_EQ(ended.code, 0) << arguments[0] << ": " << ended.err;
+    return ended.out;
+  };
+  good({"accept", number}, head_token);
+  good({"assign", number, "--worker", "w-0001"}, head_token);
+  EXPECT_NE(good({"obligations"}, education).find("nothing waits"), std::string::npos);
+  good({"propose-obligation", number, "--party", "departments/education", "--text", "find a place", "--due", "2026-03-20 18:00", "--every", "30 natural-days",
+        "--until", "2026-05-30 18:00", "--share", "subject.display_name", "--share", "location"},
+       worker_token);
+  EXPECT_EQ(Run({"propose-obligation", number, "--party", "roles/x", "--text", "t", "--due", "2026-03-20 18:00", "--every", "monthly"}, worker_token).code, 2);
+  EXPECT_NE(good({"obligations"}, education).find("proposed 待答复"), std::string::npos);
+  int changes = ::inotify_init1(IN_CLOEXEC);
+  ::inotify_add_watch(changes, directory_.c_str(), IN_MODIFY);
+  pid_t watching = Spawn({"obligations", "--watch"}, education);
+  bool shows = false;
+  while (!shows) {
+    pollfd poll{changes, POLLIN, 0};
+    char events[4096];
+    if (::poll(&poll, 1, kPatienceMs) != 1 || ::read(changes, events, sizeof(events)) < 0) break;
+    shows = ReadFile(directory_ / "out").find(number) != std::string::npos;
+  }
+  EXPECT_TRUE(shows);
+  ::kill(watching, SIGTERM);
+  ::waitpid(watching, nullptr, 0);
+  ::close(changes);
+  const std::string shown = good({"joint-plan", number, "--as-department", "--purpose", "admission"}, education);
+  EXPECT_NE(shown.find("find a place"), std::string::npos);
+  EXPECT_NE(shown.find("MARK-person"), std::string::npos);
+  EXPECT_EQ(shown.find("MARK-summary"), std::string::npos);
+  EXPECT_EQ(good({"joint-plan", number, "--as-department"}, education).find("find a place"), std::string::npos);
+  EXPECT_EQ(Run({"joint-plan", number, "--as-department"}, worker_token).code, 5);
+  EXPECT_NE(Run({"accept-obligation", number}, worker_token).err.find("DEPARTMENT_ANSWERS"), std::string::npos);
+  std::smatch id;
+  ASSERT_TRUE(std::regex_search(shown, id, std::regex("([a-z2-7]{26})  departments/education")));
+  ExpectRepeatable({"accept-obligation", number, "--as-department", "--request-id", "a-1"}, "--obligation", id[1], education);
+  good({"progress", number, "--as-department", "--text", "two schools asked", "--evidence", std::string(64, 'a')}, education);
+  EXPECT_EQ(Run({"progress", number, "--as-department", "--text", "x", "--evidence", "short"}, education).code, 2);
+  good({"fulfil", number, "--as-department", "--text", "it has one"}, education);
+  EXPECT_NE(good({"joint-plan", number}, worker_token).find("accepted 已接受"), std::string::npos);  // due again
+  EXPECT_NE(Run({"close", number, "--reason", "moved", "--result", "r", "--sentence", "s"}, worker_token).err.find("OBLIGATIONS_OPEN"), std::string::npos);
+  good({"waive", number, "--reason", "once was enough"}, centre_token_);
+  good({"propose-obligation", number, "--party", "roles/community-police", "--text", "look in", "--due", "2026-03-20 18:00"}, head_token);
+  good({"decline-obligation", number, "--reason", "no time", "--on-behalf", "on the phone"}, worker_token);
+  good({"waive", number, "--reason", "the neighbours look in"}, centre_token_);
+  EXPECT_NE(good({"need", number}, worker_token).find("2 obligations, 0 open"), std::string::npos);
+  EXPECT_NE(good({"timeline", number}, auditor_token_).find("obligation-waived"), std::string::npos);
+  good({"close", number, "--reason", "moved", "--result", "r", "--sentence", "s"}, worker_token);
+}
+
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {
   auto proposed = Report("proposed-1");
   proposed.mutable_report()->add_categories("possible-extreme-behaviour");
@@ -649,7 +707,7 @@ TEST_F(Gridctl, EveryRpcHasAVerb) {
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "NotificationService", "ClockService"}) {
+  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "DepartmentService", "AuditService", "NotificationService", "ClockService"}) {
     const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
     ASSERT_NE(service, nullptr) << name;
     for (int i = 0; i < service->method_count(); ++i, ++methods) {

@@ -179,5 +179,25 @@ TEST(Authorise, AnotherClientsReportDoesNotExistForAnApp) {
   EXPECT_EQ(refused.error().reason, "NEED_NOT_FOUND");
 }
 
+TEST(Authorise, ADepartmentIsPartyToWhatItHasNotDeclinedAndLearnsNothingElse) {
+  Walk walk;
+  ASSERT_EQ(walk.To(v1::STAGE_ASSIGNED), Void::kNone);
+  const v1::Access party = Allow({{v1::ROLE_DEPARTMENT, v1::RELATION_PARTY}});
+  const v1::Actor education = Who(v1::ROLE_DEPARTMENT, "education");
+  auto refused = Authorise(party, education, "bureau", walk.state);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "NEED_NOT_FOUND");
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_OBLIGATION_PROPOSED), Void::kNone);
+  EXPECT_TRUE(Authorise(party, education, "bureau", walk.state));
+  EXPECT_FALSE(Authorise(party, Who(v1::ROLE_DEPARTMENT, "health"), "bureau", walk.state));
+  EXPECT_FALSE(Authorise(party, Who(v1::ROLE_DEPARTMENT, ""), "bureau", walk.state));
+  EXPECT_FALSE(Authorise(party, Who(v1::ROLE_WORKER, "education"), "bureau", walk.state));
+  EXPECT_FALSE(Related(v1::RELATION_PARTY, Who(v1::ROLE_WORKER, "education"), "", walk.state));
+  EXPECT_FALSE(MaySeePersonal(education, walk.state));
+  EXPECT_TRUE(MustCut(education, walk.state));  // of any need, restricted or not
+  ASSERT_EQ(walk.Go(v1::EVENT_TYPE_OBLIGATION_DECLINED), Void::kNone);
+  EXPECT_FALSE(Authorise(party, education, "bureau", walk.state));
+}
+
 }  // namespace
 }  // namespace gridloop

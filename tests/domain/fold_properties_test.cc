@@ -4,6 +4,7 @@
 
 #include "domain/fold.h"
 #include "histories.h"
+#include "walk.h"
 
 namespace gridloop {
 namespace {

@@ -72,6 +72,13 @@ class HistoryOracle {
         return working;
       case EVENT_TYPE_SUPPORT_ENDED:
         return accepted;
+      case EVENT_TYPE_OBLIGATION_PROPOSED:
+      case EVENT_TYPE_OBLIGATION_ACCEPTED:
+      case EVENT_TYPE_OBLIGATION_DECLINED:
+      case EVENT_TYPE_OBLIGATION_PROGRESSED:
+      case EVENT_TYPE_OBLIGATION_FULFILLED:
+      case EVENT_TYPE_OBLIGATION_WAIVED:
+        return !ClosingWaits();  // which waited for the plan
       case EVENT_TYPE_INFORMATION_REQUESTED:
       case EVENT_TYPE_INFORMATION_PROVIDED:
         return working || (!accepted && at_centre);

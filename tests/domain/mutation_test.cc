@@ -65,8 +65,9 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
   for (v1::EventType step : steps) {
     if (!Agrees(road, told, WellFormed(road.state, step), kNoonUs)) return false;
   }
-  v1::EventType asked = AskedBefore(type);
-  if (!HasItsObject(road.state, type) && told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
+  for (v1::EventType asked : AllAskedBefore(road.state, type)) {
+    if (told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
+  }
   GiveItsObject(road.state, type);
   for (const Event& event : Variants(road.state, type)) {
     Walk walk = road;

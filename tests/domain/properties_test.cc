@@ -24,7 +24,8 @@ v1::EventType LikelyType(const NeedState& head) {
     const Cell& cell = LifeCycle::Standard().At(head.stage(), type);
     bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
                      type == v1::EVENT_TYPE_REFERRED_OUT || type == v1::EVENT_TYPE_REFERRAL_RECEIVED || type == v1::EVENT_TYPE_CLOSED ||
-                     (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0);
+                     (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0) ||
+                     (type == v1::EVENT_TYPE_OBLIGATION_PROPOSED && head.obligations_size() >= 2);  // each bars the end
     const bool branch = cell.next != Cell::Next::kIllegal && type >= v1::EVENT_TYPE_INFORMATION_REQUESTED && HasItsObject(head, type);
     if ((cell.next == Cell::Next::kTo || cell.next == Cell::Next::kBefore || branch) && !short_way) legal.push_back(type);
   }
@@ -106,6 +107,13 @@ void CheckInvariant(const NeedState& state) {
   for (const auto& support : state.supports()) RC_ASSERT(std::ranges::find(state.co_workers(), support.worker()) != state.co_workers().end());
   RC_ASSERT(state.worker().empty() || std::ranges::find(state.co_workers(), state.worker()) == state.co_workers().end());
   RC_ASSERT(state.information_event_id().empty() == (Running(state, v1::CLOCK_KIND_INFORMATION) == nullptr));
+  for (const auto& obligation : state.obligations()) {
+    // What is open has a clock or is chased, whatever else runs; what is not has neither.
+    const bool runs =
+        std::ranges::any_of(state.clocks(), [&](const auto& clock) { return IsObligationClock(clock) && clock.object() == obligation.event_id(); });
+    RC_ASSERT(runs == IsOpen(obligation));
+    RC_ASSERT(IsOpen(obligation) == (obligation.deadline_us() != 0));
+  }
   RC_ASSERT(std::ranges::is_sorted(state.executors()));
   RC_ASSERT(std::ranges::is_sorted(state.boxes_seen()));
 }
@@ -212,6 +220,7 @@ RC_GTEST_PROP(Properties, RowsOfAnEndedNeedHoldNoInboxDeadlineOrWant, ()) {
     RC_ASSERT(count('w') == (Wants(state) == Want::kNone ? 0 : 1));
     if (!open) RC_ASSERT(count('k') + count('h') + count('g') + count('w') == 0);
     // Whoever has it in an inbox now learns of its leaving later.
+    for (const auto& box : rows::PartyBoxesOf(state)) RC_ASSERT(std::ranges::binary_search(state.boxes_seen(), box));
     for (const auto& box : rows::BoxesOf(state)) RC_ASSERT(std::ranges::binary_search(state.boxes_seen(), box));
   }
 }

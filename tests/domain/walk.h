@@ -93,9 +93,25 @@ inline v1::EventType AskedBefore(v1::EventType type) {
       return v1::EVENT_TYPE_TRANSFER_PROPOSED;
     case v1::EVENT_TYPE_HOLD_DECIDED:
       return v1::EVENT_TYPE_HOLD_REQUESTED;
+    case v1::EVENT_TYPE_OBLIGATION_ACCEPTED:
+    case v1::EVENT_TYPE_OBLIGATION_DECLINED:
+    case v1::EVENT_TYPE_OBLIGATION_WAIVED:
+      return v1::EVENT_TYPE_OBLIGATION_PROPOSED;
+    case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
+    case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
+      return v1::EVENT_TYPE_OBLIGATION_ACCEPTED;
     default:
       return v1::EVENT_TYPE_UNSPECIFIED;
   }
+}
+
+// All that must be asked on this head before such an event, in order.
+inline std::vector<v1::EventType> AllAskedBefore(const NeedState& head, v1::EventType type) {
+  std::vector<v1::EventType> asked;
+  for (v1::EventType next = type; !HasItsObject(head, next) && AskedBefore(next) != v1::EVENT_TYPE_UNSPECIFIED; next = AskedBefore(next)) {
+    asked.insert(asked.begin(), AskedBefore(next));
+  }
+  return asked;
 }
 
 // When such an event may come: what is overdue is neither asked away nor put off, everything else may be late.

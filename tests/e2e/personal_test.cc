@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "e2e/process.h"
+#include "gridloop/v1/department_service.pb.h"
 
 namespace gridloop::e2e {
 namespace {
@@ -154,6 +155,7 @@ class Personal : public testing::Test {
     other_app_ = MakeToken(data_, "other-app", "app-2", v1::ROLE_REPORTER_APP);
     head_ = MakeToken(data_, "station-s01", "head-s01", v1::ROLE_STATION_HEAD, "s01", "h-s01");
     centre_ = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center", "c-dispatch-1");
+    education_ = MakeToken(data_, "education-bureau", "edu-1", v1::ROLE_DEPARTMENT, "education");
     auditor_ = MakeToken(data_, "audit", "auditor-1", v1::ROLE_AUDITOR, "center");
     // One takes what it is told, the other one never does, so that it stays on the disk.
     receiver_.Post("/good", [this](const httplib::Request& request, httplib::Response& response) { Hear(request, response, 200); });
@@ -307,7 +309,9 @@ class Personal : public testing::Test {
 
   TemporaryDirectory beside_;
   std::filesystem::path data_ = beside_.path() / "data";
-  std::string app_, other_app_, head_, centre_, auditor_, worker_;
+  void WalkAPlan();
+
+  std::string app_, other_app_, head_, centre_, auditor_, worker_, education_;
   std::unique_ptr<Gridloop> gridloop_;
   Marker marker_;
   int requests_ = 0;
@@ -446,6 +450,53 @@ void Personal::WalkTheLifeOfNeeds() {
   Do<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", again);
   auto listed = Call<v1::ListNeedsResponse>(app_, "IntakeService/ListNeeds", mine);
   EXPECT_TRUE(listed && listed->needs_size() == 1);
+}
+
+// Each answer to a joint plan, by its party and by the centre for it.
+void Personal::WalkAPlan() {
+  std::string name = SubmitMarked();
+  Accept(name);
+  auto propose = [&] {
+    auto request = On<v1::ProposeObligationRequest>(name);
+    request.set_party("departments/education");
+    request.mutable_due_time()->set_seconds(StandingGridloop::kStartSeconds + 10 * 86'400);
+    request.add_shared_fields("subject.identity_number");
+    auto proposed = Call<v1::ProposeObligationResponse>(head_, "AssignmentService/ProposeObligation", request);
+    EXPECT_TRUE(proposed);
+    return proposed ? proposed->outcome().event() : std::string();
+  };
+  auto about = [](auto request, const std::string& obligation) {
+    request.set_obligation(obligation);
+    return request;
+  };
+  std::string own = propose();
+  v1::GetPlanRequest plan;
+  plan.set_name(name);
+  EXPECT_TRUE(Call<v1::GetPlanResponse>(education_, "DepartmentService/GetPlan", plan));  // shows nothing without a purpose
+  EXPECT_TRUE(Call<v1::ListObligationsResponse>(education_, "DepartmentService/ListObligations", v1::ListObligationsRequest()));
+  Do<v1::DepartmentServiceAcceptObligationResponse>(education_, "DepartmentService/AcceptObligation",
+                                                    about(On<v1::DepartmentServiceAcceptObligationRequest>(name), own));
+  Do<v1::DepartmentServiceRecordObligationProgressResponse>(education_, "DepartmentService/RecordObligationProgress",
+                                                            about(On<v1::DepartmentServiceRecordObligationProgressRequest>(name), own));
+  Do<v1::DepartmentServiceFulfilObligationResponse>(education_, "DepartmentService/FulfilObligation",
+                                                    about(On<v1::DepartmentServiceFulfilObligationRequest>(name), own));
+  own = propose();
+  Do<v1::DepartmentServiceDeclineObligationResponse>(education_, "DepartmentService/DeclineObligation",
+                                                     about(On<v1::DepartmentServiceDeclineObligationRequest>(name), own));
+  Do<v1::WaiveObligationResponse>(centre_, "AssignmentService/WaiveObligation", about(On<v1::WaiveObligationRequest>(name), own));
+  own = propose();
+  Do<v1::AcceptObligationResponse>(centre_, "AssignmentService/AcceptObligation", about(On<v1::AcceptObligationRequest>(name), own));
+  Do<v1::RecordObligationProgressResponse>(centre_, "AssignmentService/RecordObligationProgress", about(On<v1::RecordObligationProgressRequest>(name), own));
+  Do<v1::FulfilObligationResponse>(centre_, "AssignmentService/FulfilObligation", about(On<v1::FulfilObligationRequest>(name), own));
+  own = propose();
+  Do<v1::DeclineObligationResponse>(centre_, "AssignmentService/DeclineObligation", about(On<v1::DeclineObligationRequest>(name), own));
+  // What its own obligation shares is for that department, and with a purpose alone.
+  own = propose();
+  plan.set_purpose("admission");
+  v1::GetPlanResponse whole;
+  EXPECT_TRUE(gridloop_->Connect(education_)->Call("gridloop.v1.DepartmentService/GetPlan", plan, &whole));
+  EXPECT_EQ(whole.own_size(), 3);  // two that are done, one that waits
+  EXPECT_NE(Leak(whole.SerializeAsString()), "");
 }
 
 // Marks where a caller gets it wrong: nobody echoes, logs or keeps them.
@@ -656,6 +707,8 @@ TEST_F(Personal, NothingPersonalIsInClearInWhatAProcessWritesOrShows) {
   EXPECT_NE(Leak(whole.SerializeAsString()), "");
   EXPECT_EQ(whole.need().report().subject().identity_number(), kIdentityNumber);
 
+  WalkAPlan();
+  ASSERT_FALSE(HasFailure());
   ProvokeErrors();
   ReadWhatOthersMayRead();
   for (const char* page : {"/metrics", "/healthz", "/readyz", "/PERSONALMARK-7f3a", "/metrics?name=PERSONALMARK-7f3a"}) {
@@ -685,7 +738,7 @@ TEST_F(Personal, NothingPersonalIsInClearInWhatAProcessWritesOrShows) {
   // A personal field that comes later makes this fail until the walk carries it.
   std::set<const FieldDescriptor*> all;
   for (const auto* some : {v1::SubmitNeedRequest::descriptor(), v1::DispatchNeedRequest::descriptor(), v1::AcceptOfferRequest::descriptor(),
-                           v1::GetTimelineRequest::descriptor()}) {
+                           v1::GetTimelineRequest::descriptor(), v1::GetPlanRequest::descriptor()}) {
     const auto* service = some->file()->service(0);
     for (int i = 0; i < service->method_count(); ++i) Marker::Collect(service->method(i)->input_type(), &all);
   }

@@ -357,6 +357,33 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.GoAll({EVENT_TYPE_TRANSFERRED, EVENT_TYPE_WORKER_ASSIGNED, EVENT_TYPE_ASSESSED, EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_TRANSFERRED,
                 EVENT_TYPE_TRANSFER_PROPOSED, EVENT_TYPE_RECALLED});
      }},
+    {"a-joint-plan",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.Go(EVENT_TYPE_OBLIGATION_ACCEPTED);  // nobody was asked
+       w.GoAll({EVENT_TYPE_OBLIGATION_PROPOSED, EVENT_TYPE_OBLIGATION_PROPOSED, EVENT_TYPE_OBLIGATION_ACCEPTED, EVENT_TYPE_OBLIGATION_DECLINED});
+       w.Go(EVENT_TYPE_OBLIGATION_FULFILLED, [](Event& e) { e.mutable_actor()->set_unit("health"); });  // another's
+       w.Go(EVENT_TYPE_OBLIGATION_PROGRESSED);
+       w.Go(EVENT_TYPE_CLOSING_REQUESTED);  // the plan is not done
+       w.LetPass();                         // the lead's silence about what was declined
+       w.LetPass();
+       w.Go(EVENT_TYPE_OBLIGATION_PROPOSED, [&w](Event& e) {
+         auto& payload = *e.mutable_obligation_proposed();
+         payload.set_replaces(w.state.obligations(1).event_id());
+         payload.set_kind(PARTY_KIND_ROLE);
+         payload.set_party("community-police");
+         payload.mutable_recurrence()->set_amount(30);
+         payload.mutable_recurrence()->set_unit(LIMIT_UNIT_NATURAL_DAYS);
+         payload.set_end_us(payload.due_us() + 40 * 24 * kHourUs);
+       });
+       w.Go(EVENT_TYPE_OBLIGATION_FULFILLED);
+       w.Go(EVENT_TYPE_OBLIGATION_ACCEPTED, [](Event& e) { e.mutable_actor()->set_role(ROLE_WORKER); });
+       w.Go(EVENT_TYPE_OBLIGATION_FULFILLED, [&w](Event& e) {
+         e.mutable_actor()->set_role(ROLE_WORKER);
+         StartClock(&e, CLOCK_KIND_OBLIGATION, w.state.obligations(2).due_us() + 30 * 24 * kHourUs);
+       });
+       w.GoAll({EVENT_TYPE_RECALLED, EVENT_TYPE_OBLIGATION_WAIVED, EVENT_TYPE_OBLIGATION_PROPOSED, EVENT_TYPE_WITHDRAWN});
+     }},
     {"reopened-and-visited",
      [](Writer& w) {
        ToAssigned(w);

@@ -143,6 +143,7 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"reason", "stable code of a candidate"},
                                                        {"fields", "names of a report's fields"},
                                                        {"duty_unit", "unit id"},
+                                                       {"party", "directory id, or a role of a-z"},
                                                        {"to", "12345, or a department's id"},
                                                        {"receipt", "number of another system"},
                                                        {"organisation", "organisation id"},

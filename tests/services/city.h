@@ -237,7 +237,7 @@ class City : public testing::Test {
 
  private:
   static v1::Access AccessOf(const google::protobuf::Descriptor* request) {
-    for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "AuditService", "NotificationService"}) {
+    for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "DepartmentService", "AuditService", "NotificationService"}) {
       const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(std::string("gridloop.v1.") + name);
       for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
         if (service->method(i)->input_type() == request) return service->method(i)->options().GetExtension(v1::access);

@@ -106,7 +106,7 @@ TEST_F(Daemon, NoMethodOfAnyServiceAnswersWithoutAKnownUnexpiredCredentialOfARol
   }
   EXPECT_EQ(open, kOpen);
   EXPECT_EQ(all_roles, kAllRoles);
-  for (const char* service : {"Intake", "Routing", "Assignment", "Audit", "Notification", "Clock"}) {
+  for (const char* service : {"Intake", "Routing", "Assignment", "Department", "Audit", "Notification", "Clock"}) {
     EXPECT_TRUE(services.contains("gridloop.v1." + std::string(service) + "Service")) << service;
   }
 }

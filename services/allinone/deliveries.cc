@@ -1,6 +1,7 @@
 #include "allinone/deliveries.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "adapters/http/curl_webhooks.h"
 #include "adapters/memory/memory_store.h"
@@ -95,10 +96,13 @@ void Deliveries::Heard(const Outbox::News& news) {
       return log_.Error("notifications", "the oldest dead letter was dropped for a newer one", {{"recipient", news.recipient}, {"left_out_before", *left_out}});
     case What::kStoreFailed:
       return log_.Error("notifications", "could not write what is to be delivered; tried again", {{"left_out_before", *left_out}});
+    case What::kReadFailed:
+      return log_.Error("notifications", "could not read what is to be told from the ledger or the view; tried again", {{"left_out_before", *left_out}});
   }
 }
 
 void Deliveries::SetGauges(Metrics& metrics) const {
+  metrics.SetGauge("gridloop_notifications_behind_events", "Events of which no notice has been made yet.", static_cast<double>(notification_->Behind()));
   for (const auto& recipient : notification_->List()) {
     std::string id = recipient.name().substr(recipient.name().find('/') + 1);
     auto gauge = [&](const char* name, const char* help, double value) { metrics.SetGauge(name, help, "recipient", id, value); };
@@ -112,7 +116,7 @@ void Deliveries::SetGauges(Metrics& metrics) const {
 }
 
 void Deliveries::Stop() {
-  notification_->Stop();
+  if (notification_) notification_->Stop();
   webhooks_.reset();
 }
 

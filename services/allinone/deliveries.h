@@ -22,6 +22,7 @@ class Deliveries {
   // `recipients_file` empty: nobody is told, and nothing is made on the disk.
   static Expected<std::unique_ptr<Deliveries>> Open(World& world, const std::filesystem::path& data_directory, const std::filesystem::path& recipients_file,
                                                     Log& log);
+  ~Deliveries() { Stop(); }
   Notification& notification() { return *notification_; }
   Expected<void> Start(std::function<bool()> may_act);
   // Reads the recipients again if their file or one that it names has changed. A bad one is refused whole and logged, the former ones stay.

@@ -17,7 +17,13 @@ constexpr auto kTryAgain = std::chrono::seconds(1);
 LedgerNotices::LedgerNotices(World& world, Outbox& outbox) : world_(world), outbox_(outbox) {
   uint64_t end = world_.ledger.End(0).value_or(Position{}).offset;
   uint64_t from = end;
-  if (auto place = outbox_.store().Read(kPlaceKey); place && *place) from = std::min(end, rows::ParseBigEndian(**place));
+  auto place = outbox_.store().Read(kPlaceKey);
+  if (place && *place) {
+    from = std::min(end, rows::ParseBigEndian(**place));
+  } else if (!outbox_.store().Write({{kPlaceKey, rows::BigEndian(end)}})) {  // a crash before the first notice must not move it
+    outbox_.Report({Outbox::News::What::kStoreFailed, {}, {}, 0, {}});
+  }
+  next_ = from;
   subscription_ = world_.ledger.Subscribe({0, from}, [this](std::span<const Record> records) { Take(records); });
 }
 
@@ -30,6 +36,11 @@ LedgerNotices::~LedgerNotices() {
   subscription_.reset();
 }
 
+uint64_t LedgerNotices::Behind() const {
+  uint64_t next = next_;
+  return std::max(world_.ledger.End(0).value_or(Position{}).offset, next) - next;
+}
+
 Expected<void> LedgerNotices::Forget(NoticeStore& store) { return store.Write({{kPlaceKey, std::nullopt}}); }
 
 void LedgerNotices::Take(std::span<const Record> records) {
@@ -39,10 +50,14 @@ void LedgerNotices::Take(std::span<const Record> records) {
   while (!kept) {
     for (; at < records.size(); ++at) {
       auto step = Step(records[at]);
-      if (!step) break;  // tried again below
+      if (!step) {
+        outbox_.Report({Outbox::News::What::kReadFailed, {}, {}, 0, {}});
+        break;  // tried again below
+      }
       if (*step) told.push_back(std::move(**step));
     }
     kept = at == records.size() && outbox_.Keep(told, {{kPlaceKey, rows::BigEndian(records.back().position.offset + 1)}});
+    if (kept) next_ = records.back().position.offset + 1;
     std::unique_lock lock(mutex_);
     if (!kept) stop_.wait_for(lock, kTryAgain, [this] { return stopping_; });
     if (stopping_) return;  // these come again after the start

@@ -1,6 +1,7 @@
 // Makes notices of what is appended to the ledger, each once but for a crash, after which they have the same ids.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,8 @@ class LedgerNotices {
  public:
   LedgerNotices(World& world, Outbox& outbox);
   ~LedgerNotices();
+  // Records that it has not looked at yet.
+  uint64_t Behind() const;
   // Forgets the place.
   static Expected<void> Forget(NoticeStore& store);
 
@@ -31,6 +34,7 @@ class LedgerNotices {
 
   World& world_;
   Outbox& outbox_;
+  std::atomic<uint64_t> next_ = 0;                     // offset
   std::unordered_map<std::string, NeedState> folded_;  // as far as they were seen
   std::mutex mutex_;
   std::condition_variable stop_;

@@ -63,6 +63,11 @@ void Notification::Stop() {
   outbox_.Stop();
 }
 
+uint64_t Notification::Behind() const {
+  std::lock_guard lock(mutex_);
+  return ledger_notices_ ? ledger_notices_->Behind() : 0;
+}
+
 void Notification::ListRecipients(const Caller&, const v1::ListRecipientsRequest& request, Callback<Expected<v1::ListRecipientsResponse>> reply) {
   const std::string query = "ListRecipients";
   auto after = world_.secret.ParsePageToken(query, request.page_token());

@@ -33,12 +33,13 @@ class Notification {
 
   // For metrics.
   std::vector<v1::Recipient> List() const { return outbox_.List(); }
+  uint64_t Behind() const;  // events of which no notice has been made yet; 0 if nobody is told
 
  private:
   World& world_;
   NoticeStore& store_;
   Outbox outbox_;
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
   bool started_ = false;
   std::function<bool()> may_act_;
   std::optional<LedgerNotices> ledger_notices_;

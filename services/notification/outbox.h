@@ -38,9 +38,9 @@ class Outbox {
     int64_t first_wait_us = 5'000'000;
     int64_t longest_wait_us = 3'600'000'000;
   };
-  // What operators are told of: never of a single failure, but of a recipient that begins to fail or recovers, and of each dead letter.
+  // What operators are told of: never of a single failure, but of a recipient that begins to fail or recovers, of each dead letter, and of what stops all.
   struct News {
-    enum class What { kFails, kRecovered, kDead, kDropped, kStoreFailed };
+    enum class What { kFails, kRecovered, kDead, kDropped, kStoreFailed, kReadFailed };
     What what = What::kFails;
     std::string recipient;
     v1::DeliveryFailure failure = v1::DELIVERY_FAILURE_UNSPECIFIED;
@@ -65,6 +65,10 @@ class Outbox {
   // For one, whatever it hears of; nothing if that id waits already. kNotFound/RECIPIENT_NOT_FOUND.
   Expected<void> KeepFor(const std::string& recipient, v1::Notice notice);
   NoticeStore& store() { return store_; }
+  // Tells operators.
+  void Report(const News& news) const {
+    if (heard_) heard_(news);
+  }
 
   std::vector<v1::Recipient> List() const;
   struct DeadPage {

@@ -120,6 +120,7 @@ TEST_F(Notified, ThePagesReceiverTakesWhatIsSignedAndASecretIsReplacedWithoutAGa
   auto metrics = gridloop.Http("/metrics").body;
   EXPECT_NE(metrics.find("gridloop_notifications_total{outcome=\"failed\",recipient=\"page\"} 1"), std::string::npos) << metrics;
   EXPECT_NE(metrics.find("gridloop_notifications_queued{recipient=\"page\"} 1"), std::string::npos);
+  EXPECT_NE(metrics.find("gridloop_notifications_behind_events 0"), std::string::npos);
   EXPECT_EQ(gridloop.process().Log().find("whsec_"), std::string::npos);
   EXPECT_EQ(gridloop.process().Log().find("/hook"), std::string::npos) << "no URL in the log";
   gridloop.Stop();

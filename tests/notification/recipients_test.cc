@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "notification/notice.h"
+
 namespace gridloop {
 namespace {
 
@@ -131,6 +133,24 @@ TEST_F(RecipientsFile, EveryMistakeIsNamedWithItsLineAndTheRemedy) {
   std::string many = "recipients:\n";
   for (int i = 0; i < 65; ++i) many += "  - id: a" + std::to_string(i) + "\n    url: https://a.example\n" + rest;
   EXPECT_FALSE(Load(many));
+}
+
+TEST(NoticeKinds, StandOnThePage) {
+  std::ifstream file(std::string(GRIDLOOP_SOURCE_DIR) + "/docs/notifications.md");
+  std::string page((std::istreambuf_iterator<char>(file)), {});
+  for (int number = v1::NoticeKind_MIN + 1; number <= v1::NoticeKind_MAX; ++number) {
+    std::string word = KindWord(static_cast<v1::NoticeKind>(number));
+    EXPECT_EQ(ParseKindWord(word), static_cast<v1::NoticeKind>(number));
+    EXPECT_NE(page.find("`" + word + "`"), std::string::npos) << word;
+  }
+  EXPECT_EQ(ParseKindWord("unspecified"), std::nullopt);
+}
+
+// A receiver that has seen an id must not be told the same under another one.
+TEST(NoticeIds, StayWhatTheyAre) {
+  Recipient recipient;
+  recipient.id = "station-s01";
+  EXPECT_EQ(NoticeId(recipient, std::string(16, 'e')), "zygyapd4cnb2ulbduq4pmr5wky");
 }
 
 TEST_F(RecipientsFile, NoProblemShowsASecretOrAUrl) {

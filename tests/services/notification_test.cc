@@ -241,6 +241,17 @@ TEST_F(NotifiedCity, ARestartInTheMiddleLosesNothingAndRepeatsOnlyWithTheSameIds
   EXPECT_EQ(webhooks->Posts(kAll).size(), 1U) << "what was delivered is not sent again";
 }
 
+TEST_F(NotifiedCity, WhatHappensBetweenTheFirstStartAndTheFirstNoticeIsNotLost) {
+  Start();
+  std::string name = SubmitAndOffer("before");
+  Notify(These({To("all", kAll)}));
+  notification->Stop();  // as by a crash: nothing has been told yet
+  Urged(name);
+  Restart(These({To("all", kAll)}));
+  ASSERT_TRUE(webhooks->Reach(1, kAll));
+  EXPECT_EQ(webhooks->Types(kAll), std::vector<std::string>{"urged"});
+}
+
 TEST_F(NotifiedCity, WhatIsMadeLateSaysHowTheNeedStoodThen) {
   Recipients all = These({To("all", kAll)});
   Notify(all);

@@ -142,7 +142,7 @@ void CurlWebhooks::Begin(WebhookPost post, Callback<WebhookAnswer> done) {
   curl_easy_setopt(easy, CURLOPT_PROXY, "");  // it would be connected to instead of what was looked at
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a name that is still looked up holds up no stop
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);                                             // a name that is still looked up holds up no stop
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_ms));  // NOLINT(google-runtime-int)
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.total_ms));           // NOLINT(google-runtime-int)
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -43,6 +44,8 @@ std::string Flags(const v1::Need& need) {
   add(!need.extension().empty(), "extension asked for");
   add(!need.transfer().empty(), "transfer to " + BareName(need.transfer_unit()));
   add(!need.hold().empty() && need.stage() != v1::STAGE_ON_HOLD, "hold asked for");
+  const auto owed = std::ranges::count_if(need.obligations(), [](const v1::Obligation& each) { return each.has_deadline_time(); });
+  add(owed > 0, fmt::format("joint plan: {} open", owed));
   add(need.held_reason() != v1::HELD_REASON_UNSPECIFIED, "held: " + EnumWord(v1::HeldReason_descriptor(), need.held_reason()));
   return flags;
 }
@@ -161,9 +164,7 @@ void PrintNeed(Session& session, const v1::Need& need) {
   if (need.has_reopen_limit_time()) add("may be reopened until", LocalTime(need.reopen_limit_time()));
   if (need.reopenings() > 0) add("reopened", fmt::format("{}×", need.reopenings()));
   if (need.after_visits() > 0) add("visits after the closing", fmt::format("{}", need.after_visits()));
-  int open = 0;
-  for (const auto& each : need.obligations()) open += each.has_deadline_time() ? 1 : 0;
-  if (need.obligations_size() > 0) add("joint plan", fmt::format("{} obligations, {} open: joint-plan shows them", need.obligations_size(), open));
+  if (need.obligations_size() > 0) add("joint plan", fmt::format("{} obligations, of which joint-plan shows how far they are", need.obligations_size()));
   add("extension asked for", need.extension());
   add(need.stage() == v1::STAGE_ON_HOLD ? "on hold by" : "hold asked for", need.hold());
   add("alerted", Join(need.alerted()));

@@ -63,7 +63,8 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
     if (std::ranges::find(changed, index) != changed.end()) return Void::kPayload;
     changed.push_back(index);
     const RunningClock& clock = state.clocks(index);
-    if (IsObligationClock(clock)) return Void::kPayload;  // what others have taken on goes on
+    // What others have taken on goes on; only their time to answer is cut when the need becomes more urgent.
+    if (IsObligationClock(clock) && (event.type() != v1::EVENT_TYPE_AMENDED || IsAgreed(state, clock))) return Void::kPayload;
     const bool stands = clock.paused_us() != 0;
     if (change.due_us() == 0) {
       if (!Starts(event) || stands || IsPause(change.kind())) return Void::kPayload;

@@ -440,6 +440,7 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       break;
     case v1::EVENT_TYPE_AMENDED:
       ApplyAmended(state, event);
+      HurryPlan(state, event, offset);
       break;
     case v1::EVENT_TYPE_EXTENSION_REQUESTED:
       KeepRequest(state.mutable_extension(), event, event.extension_requested());

@@ -142,6 +142,12 @@ void CopyShared(const v1::Report& from, const google::protobuf::RepeatedPtrField
 
 bool IsObligationClock(const store::v1::RunningClock& clock) { return ChasedKind(clock) == v1::CLOCK_KIND_OBLIGATION; }
 
+bool IsAgreed(const NeedState& state, const store::v1::RunningClock& clock) {
+  if (clock.start().kind() != v1::CLOCK_KIND_OBLIGATION) return false;
+  const Obligation* obligation = FindObligation(state, clock.object());
+  return obligation != nullptr && obligation->status() == v1::OBLIGATION_STATUS_ACCEPTED;
+}
+
 std::string StartedObligation(const Event& event) {
   if (event.type() == v1::EVENT_TYPE_OBLIGATION_PROPOSED) return event.event_id();
   return event.type() == v1::EVENT_TYPE_ESCALATED ? event.escalated().object() : Subject(event);
@@ -254,6 +260,16 @@ void ApplyPlan(NeedState& state, const Event& event, uint64_t offset) {
       obligation->set_status(v1::OBLIGATION_STATUS_WAIVED);
       obligation->clear_deadline_us();
       break;
+  }
+}
+
+void HurryPlan(NeedState& state, const Event& event, uint64_t offset) {
+  for (const auto& change : event.clock_changes()) {
+    if (change.kind() != v1::CLOCK_KIND_OBLIGATION) continue;
+    Obligation& obligation = *Find(state, change.object());
+    obligation.set_deadline_us(change.due_us());
+    obligation.set_changed_offset(offset);
+    state.set_plan_offset(offset);
   }
 }
 

@@ -35,6 +35,8 @@ void CopyShared(const v1::Report& from, const google::protobuf::RepeatedPtrField
 
 // Is the clock, or what it chases, an obligation's? Its object is then the obligation's id.
 bool IsObligationClock(const store::v1::RunningClock& clock);
+// Does it run until a time that its party has agreed to? Such a clock is nobody else's to move.
+bool IsAgreed(const NeedState& state, const store::v1::RunningClock& clock);
 // The obligation whose clock or chase the event starts: its proposal's id; empty if it is about none.
 std::string StartedObligation(const Event& event);
 // The obligation whose clock and chase the event stops; empty if none.
@@ -44,6 +46,7 @@ std::string StoppedObligation(const Event& event);
 Void CheckPlan(const NeedState& state, const Event& event);
 bool StartsRightPlanClocks(const NeedState& state, const Event& event);
 void ApplyPlan(NeedState& state, const Event& event, uint64_t offset);
-void EndPlan(NeedState& state, uint64_t offset);  // the need has ended: nobody owes anything any more
+void HurryPlan(NeedState& state, const Event& event, uint64_t offset);  // of what has become more urgent
+void EndPlan(NeedState& state, uint64_t offset);                        // the need has ended: nobody owes anything any more
 
 }  // namespace gridloop

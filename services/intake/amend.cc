@@ -36,7 +36,7 @@ void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency,
   hurried.set_urgency(urgency);
   hurried.set_grade(head.grade());
   for (const auto& clock : head.clocks()) {
-    if (Stops(*made, clock) || IsObligationClock(clock)) continue;
+    if (Stops(*made, clock) || IsAgreed(head, clock)) continue;
     const v1::ClockStart shorter = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
     auto& changes = *made->mutable_clock_changes();
     auto change = std::ranges::find_if(changes, [&clock](const auto& each) { return Names(each, clock); });

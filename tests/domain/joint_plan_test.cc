@@ -227,6 +227,27 @@ TEST_F(Plan, ARecallAndAHoldLeaveItsClocksAndAnEndStopsThem) {
   EXPECT_TRUE(rows::PartyBoxesOf(walk.state).empty());
 }
 
+TEST_F(Plan, AMoreUrgentNeedMovesTheTimeToAnswerForwardAndNothingThatWasAgreed) {
+  ASSERT_EQ(walk.Go(kProposed), Void::kNone);
+  const std::string id = First().event_id();
+  auto hurried = [&](int64_t due_us, v1::EventType type = v1::EVENT_TYPE_AMENDED) {
+    Event event = WellFormed(walk.state, type);
+    auto& change = *event.add_clock_changes();
+    change.set_kind(v1::CLOCK_KIND_OBLIGATION);
+    change.set_object(id);
+    change.set_due_us(due_us);
+    return event;
+  };
+  EXPECT_EQ(walk.Go(hurried(kNoonUs + 4 * kHourUs)), Void::kPayload);  // never later
+  EXPECT_EQ(walk.Go(hurried(kNoonUs + kHourUs, v1::EVENT_TYPE_NOTE_ADDED)), Void::kPayload);
+  ASSERT_EQ(walk.Go(hurried(kNoonUs + kHourUs)), Void::kNone);
+  EXPECT_EQ(First().deadline_us(), kNoonUs + kHourUs);
+  EXPECT_EQ(First().changed_offset(), walk.state.head_offset());
+  EXPECT_EQ(Running(walk.state, v1::CLOCK_KIND_OBLIGATION)->start().due_us(), kNoonUs + kHourUs);
+  ASSERT_EQ(walk.Go(kAccepted), Void::kNone);
+  EXPECT_EQ(walk.Go(hurried(kNoonUs + kHourUs)), Void::kPayload);
+}
+
 TEST_F(Plan, RowsOfADepartmentFollowItsOwnDeadlineAndWhatItSees) {
   ASSERT_EQ(walk.Go(kProposed), Void::kNone);
   auto has = [&](const std::string& key) { return std::ranges::binary_search(Rows(walk.state), Row{key}); };

@@ -5,6 +5,7 @@
 #include <deque>
 #include <thread>
 
+#include "assignment/departments.h"
 #include "services/city.h"
 
 namespace gridloop {
@@ -180,6 +181,16 @@ TEST_F(FarCity, AListWithANeedThatCannotBeReadSaysSoAndLeavesNothingOut) {
   Start();
   std::string name = Submit(Report("unread", "999999999999999"));
   ASSERT_TRUE(Reaches(name, v1::STAGE_HELD));
+  auto propose = On<v1::ProposeObligationRequest>(name);
+  propose.set_party("departments/education");
+  propose.set_text("look where it is");
+  *propose.mutable_due_time() = ToTimestamp(clock.WallUs() + kDayUs);
+  ASSERT_TRUE(Call(*assignment, &Assignment::ProposeObligation, dispatcher, propose));
+  Departments far_departments(*far);
+  const Who education{"education-bureau", "edu-1", v1::ROLE_DEPARTMENT, "education", ""};
+  auto owed = Call(far_departments, &Departments::ListObligations, education, v1::ListObligationsRequest());
+  ASSERT_TRUE(owed);
+  EXPECT_EQ(owed->needs_size(), 1);
   view->Break(name);
   auto expect_unavailable = [](const auto& answer) {
     ASSERT_FALSE(answer);
@@ -191,6 +202,10 @@ TEST_F(FarCity, AListWithANeedThatCannotBeReadSaysSoAndLeavesNothingOut) {
   v1::ListInboxRequest inbox;
   inbox.set_parent("units/center");
   expect_unavailable(Call(*far_assignment, &Assignment::ListInbox, dispatcher, inbox));
+  expect_unavailable(Call(far_departments, &Departments::ListObligations, education, v1::ListObligationsRequest()));
+  v1::GetPlanRequest plan;
+  plan.set_name(name);
+  expect_unavailable(Call(far_departments, &Departments::GetPlan, education, plan));
   v1::ReplayRouteRequest replay;
   replay.set_name(name);
   expect_unavailable(Call(*far_routing, &Routing::ReplayRoute, auditor, replay));

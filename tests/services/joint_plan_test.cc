@@ -737,18 +737,35 @@ TEST_F(JointPlan, ARecallKeepsTheObligationsAHoldLetsThemGoOnAndAnEndStopsThem) 
   EXPECT_TRUE(ended->lead().empty());
 }
 
-TEST_F(JointPlan, WhatBecomesUrgentHurriesNobodyElsesPromise) {
+TEST_F(JointPlan, WhatBecomesUrgentCutsTheTimeToAnswerAndNobodysPromise) {
   std::string name;
   const Who worker = Assigned("hurried", &name);
-  const std::string id = Proposed(worker, Proposing(name));
-  const int64_t due_us = ClocksOf(name, id).at(0).start().due_us();
+  const std::string agreed = Proposed(worker, Proposing(name, "departments/health"));
+  ASSERT_EQ(AcceptBy(health, name, agreed), "OK");
+  const int64_t due_us = ClocksOf(name, agreed).at(0).start().due_us();
+  const std::string asked = Proposed(worker, Proposing(name));
+  auto stream = Watching(education);
+  ASSERT_EQ(stream->First(1).size(), 1U);
   auto amend = On<v1::AmendNeedRequest>(name);
   amend.mutable_update_mask()->add_paths("reported_urgency");
   amend.mutable_report()->set_reported_urgency(v1::URGENCY_CRISIS);
   amend.set_reason("worse");
   ASSERT_EQ(Reason(Call(*intake, &Intake::AmendNeed, worker, amend)), "OK");
   ASSERT_EQ(State(name)->urgency(), v1::URGENCY_CRISIS);
-  EXPECT_EQ(ClocksOf(name, id).at(0).start().due_us(), due_us);
+  EXPECT_EQ(ClocksOf(name, agreed).at(0).start().due_us(), due_us);
+  EXPECT_EQ(ClocksOf(name, asked).at(0).start().due_us(), clock.WallUs() + 2 * kHourUs);
+  EXPECT_EQ(ClocksOf(name, asked).at(0).start().rule(), "obligation-crisis");
+  auto messages = stream->First(2);  // it learns that it is asked sooner
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(FromTimestamp(messages[1].need().obligations(0).deadline_time()), clock.WallUs() + 2 * kHourUs);
+  EXPECT_EQ(FromTimestamp(Listed(education).at(0).obligations(0).deadline_time()), clock.WallUs() + 2 * kHourUs);
+  stream->Cancel();
+  v1::ExplainDeadlineRequest explain;
+  explain.set_name(name);
+  explain.set_kind(v1::CLOCK_KIND_OBLIGATION);
+  auto explained = Call(*audit, &Audit::ExplainDeadline, auditor, explain);
+  ASSERT_TRUE(explained) << Reason(explained);
+  EXPECT_TRUE(explained->reproduced()) << explained->explanation();
 }
 
 TEST_F(JointPlan, APlanHasThirtyTwoObligationsAtMost) {

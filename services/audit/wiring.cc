@@ -12,6 +12,7 @@ void BindAudit(Router& router, Audit& service) {
   router.Bind(prefix + "ExplainDeadline", service, &Audit::ExplainDeadline);
   router.Bind(prefix + "ListOpenLoops", service, &Audit::ListOpenLoops);
   router.Bind(prefix + "ExportEvents", service, &Audit::ExportEvents);
+  router.Bind(prefix + "GetFigures", service, &Audit::GetFigures);
 }
 
 }  // namespace gridloop

@@ -10,6 +10,7 @@
 
 #include "cli/session.h"
 #include "cli/words.h"
+#include "gridloop/v1/directory.pb.h"
 #include "gridloop/v1/need.pb.h"
 
 namespace gridloop::cli {
@@ -23,7 +24,13 @@ void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, veri
 void AddCentreVerbs(CLI::App& app, Session& session);     // held, confirm, dispatch, recall, explain-route, replay-route
 void AddDirectoryVerbs(CLI::App& app, Session& session);  // directory …, units, unit, workers, categories
 void AddAuditVerbs(CLI::App& app, Session& session);      // timeline, deadline, loops, export
+void AddFiguresVerbs(CLI::App& app, Session& session);    // figures
 void AddToolVerbs(CLI::App& app, Session& session);       // token …, clock …, health, call
+
+// directory compare.
+void AddCompareVerb(CLI::App& directory, Session& session);
+// The tables of a folder, to be sent; says on standard error what is wrong with it.
+bool ReadTables(const std::string& folder, google::protobuf::RepeatedPtrField<v1::DirectoryFile>* files);
 
 // `run` gives the exit code.
 void OnRun(CLI::App* verb, std::function<int()> run);

@@ -23,14 +23,14 @@ void Show(Session& session, const v1::GetFiguresResponse& figures, Language lang
   fmt::print("{}  {}\n", figures.display_name(), BareName(figures.name()));
   if (!figures.month_ended()) fmt::print("{}\n", chinese ? "本月尚未结束，数据仍会变化" : "the month goes on, and the figures with it");
   for (const auto& freeze : figures.freezes()) {
-    fmt::print(fmt::runtime(chinese ? "第 {} 次定稿：{}，日志位置 {}\n" : "frozen the {}. time: {}, log position {}\n"), freeze.number(), LocalTime(freeze.freeze_time()),
-               freeze.position());
+    fmt::print(fmt::runtime(chinese ? "第 {} 次定稿：{}，日志位置 {}\n" : "frozen the {}. time: {}, log position {}\n"), freeze.number(),
+               LocalTime(freeze.freeze_time()), freeze.position());
   }
   if (figures.freezes().empty()) {
     fmt::print(fmt::runtime(chinese ? "未定稿，统计至日志位置 {}\n" : "not frozen, counted up to log position {}\n"), figures.position());
   } else {
-    fmt::print(fmt::runtime(chinese ? "定稿后更正 {} 行，统计至日志位置 {}\n" : "{} lines have changed since, counted up to log position {}\n"), figures.corrections_size(),
-               figures.corrected_position());
+    fmt::print(fmt::runtime(chinese ? "定稿后更正 {} 行，统计至日志位置 {}\n" : "{} lines have changed since, counted up to log position {}\n"),
+               figures.corrections_size(), figures.corrected_position());
   }
   auto rows = FigureRows(figures, language);
   Table table(rows.front());

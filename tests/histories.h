@@ -82,6 +82,20 @@ inline const store::v1::RunningClock* StepClock(const NeedState& head) {
   return nullptr;
 }
 
+inline const std::vector<v1::EventType>& AllTypes() {
+  static const std::vector<v1::EventType> all = [] {
+    std::vector<v1::EventType> types;
+    for (int number = 1; number < kEventTypeCount; ++number) {
+      if (v1::EventType_IsValid(number)) types.push_back(static_cast<v1::EventType>(number));
+    }
+    return types;
+  }();
+  return all;
+}
+
+// Those that only subjects other than needs take.
+inline bool IsOfARecord(v1::EventType type) { return type == v1::EVENT_TYPE_FIGURES_FROZEN; }
+
 // A step beside the road, which may be illegal on this head.
 inline Event Branch(const NeedState& head, v1::EventType type) {
   Event event;
@@ -163,6 +177,10 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       break;
     case v1::EVENT_TYPE_PLAN_REVISED:
       event.mutable_plan_revised();
+      break;
+    case v1::EVENT_TYPE_FIGURES_FROZEN:
+      event.mutable_figures_frozen()->set_number(static_cast<int32_t>(head.version()) + 1);
+      event.mutable_figures_frozen()->set_position("0-7");
       break;
     default:
       break;

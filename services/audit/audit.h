@@ -26,6 +26,7 @@ class Audit {
   void ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& request, Callback<Expected<v1::ListOpenLoopsResponse>> reply);
   // Counts on a thread of its own, from where the last count of the month ended.
   void GetFigures(const Caller& caller, const v1::GetFiguresRequest& request, Callback<Expected<v1::GetFiguresResponse>> reply);
+  void FreezeFigures(const Caller& caller, const v1::FreezeFiguresRequest& request, Callback<Expected<v1::FreezeFiguresResponse>> reply);
   void ExportEvents(const Caller& caller, const v1::ExportEventsRequest& request, std::shared_ptr<Sink<v1::ExportEventsResponse>> sink);
 
  private:
@@ -62,7 +63,9 @@ class Audit {
 
   // Counts a month up to the log's end as it was when this was called, then gives the count, for as long as `counted` runs.
   void CountMonth(const Month& month, int64_t deadline_us, std::function<void(Expected<const MonthCount*>)> counted);
-  std::shared_ptr<MonthCount> CountOf(const Month& month);  // on the thread of counts_
+  static std::vector<v1::FigureLine> LinesOf(const MonthCount& count, const Snapshot* snapshot, int64_t now_us);
+  Expected<std::shared_ptr<const Snapshot>> DirectoryOfFreeze(const NeedState& record) const;  // null if there was none
+  std::shared_ptr<MonthCount> CountOf(const Month& month);                                     // on the thread of counts_
   Expected<std::vector<MonthCount::Past>> HistoryOf(const std::string& subject, uint64_t before) const;
 
   World& world_;

@@ -4,12 +4,14 @@
 
 #include "audit/audit.h"
 #include "sealing/digest.h"
+#include "sealing/ids.h"
 
 namespace gridloop {
 namespace {
 
 constexpr int kRecordsAtATime = 500;
 constexpr size_t kMonthsKept = 3;
+constexpr uint64_t kMostFreezes = 1000;
 constexpr std::string_view kFigures = "figures/";
 
 // What a line's key is called today.
@@ -41,6 +43,21 @@ std::string NameOf(const Snapshot& snapshot, const v1::FigureLine& line, int64_t
       return {};
   }
 }
+
+std::optional<Month> CheckMonth(const std::string& name, int64_t now_us, std::vector<FieldViolation>* violations) {
+  std::optional<Month> month;
+  if (name.starts_with(kFigures)) month = ParseMonth(name.substr(kFigures.size()));
+  if (!month) violations->push_back({"name", "must be figures/ and a month, YYYY-MM"});
+  if (month && month->start_us > now_us) violations->push_back({"name", "must not be a month that has yet to begin"});
+  return month;
+}
+
+// Whoever freezes again must have something to correct.
+bool SameLines(const std::vector<v1::FigureLine>& a, const std::vector<v1::FigureLine>& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.SerializeAsString() == y.SerializeAsString(); });
+}
+
+std::vector<v1::FigureLine> FrozenLines(const Event& frozen) { return {frozen.figures_frozen().lines().begin(), frozen.figures_frozen().lines().end()}; }
 
 std::unexpected<Error> NotYourStation() {
   return Fail(Code::kPermissionDenied, "NOT_YOUR_STATION", "A station's head gets the figures of the own station: leave `station` out.",
@@ -118,46 +135,196 @@ void Audit::CountMonth(const Month& month, int64_t deadline_us, std::function<vo
   pump->Wake();
 }
 
+std::vector<v1::FigureLine> Audit::LinesOf(const MonthCount& count, const Snapshot* snapshot, int64_t now_us) {
+  std::vector<v1::FigureLine> lines = count.Lines();
+  if (snapshot != nullptr) AddSilentCommunities(*snapshot, std::min(count.month().end_us - 1, now_us), &lines);
+  return lines;
+}
+
+// What has changed in the directory since a month was first frozen is no correction of its figures.
+Expected<std::shared_ptr<const Snapshot>> Audit::DirectoryOfFreeze(const NeedState& record) const {
+  auto first = ReadEvent(world_, record.applied(0).offset());
+  if (!first) return std::unexpected(first.error());
+  if (first->directory_hash().empty()) return nullptr;
+  return world_.snapshots.Load(HashesOf(*first));
+}
+
 void Audit::GetFigures(const Caller& caller, const v1::GetFiguresRequest& request, Callback<Expected<v1::GetFiguresResponse>> reply) {
-  auto snapshot = world_.snapshots.Active();
-  const int64_t now_us = world_.clock.WallUs();
+  auto active = world_.snapshots.Active();
   std::vector<FieldViolation> violations;
-  std::optional<Month> month;
-  if (request.name().starts_with(kFigures)) month = ParseMonth(request.name().substr(kFigures.size()));
-  if (!month) violations.push_back({"name", "must be figures/ and a month, YYYY-MM"});
-  if (month && month->start_us > now_us) violations.push_back({"name", "must not be a month that has yet to begin"});
+  auto month = CheckMonth(request.name(), world_.clock.WallUs(), &violations);
   std::string station = BareId(request.station());
   if (!request.station().empty() &&
-      (snapshot == nullptr || !request.station().starts_with("units/") || snapshot->FindUnit(station) == nullptr || snapshot->StationOf(station) != station)) {
+      (active == nullptr || !request.station().starts_with("units/") || active->FindUnit(station) == nullptr || active->StationOf(station) != station)) {
     violations.push_back({"station", "must be units/ and the id of a station or the centre; empty is the whole city"});
   }
   if (request.freeze() < 0) violations.push_back({"freeze", "must be 0 or the number of a freeze"});
   if (auto refused = Refuse(std::move(violations))) return reply(std::unexpected(std::move(*refused)));
   if (caller.actor.role() == v1::ROLE_STATION_HEAD) {
-    const std::string own = snapshot == nullptr ? caller.actor.unit() : snapshot->StationOf(caller.actor.unit());
+    const std::string own = active == nullptr ? caller.actor.unit() : active->StationOf(caller.actor.unit());
     if (own.empty() || (!station.empty() && station != own)) return reply(NotYourStation());
     station = own;
   }
-  auto shared_reply = std::make_shared<Callback<Expected<v1::GetFiguresResponse>>>(std::move(reply));
-  CountMonth(*month, caller.deadline_us, [this, month = *month, station, snapshot, shared_reply](Expected<const MonthCount*> counted) {
-    if (!counted) return (*shared_reply)(std::unexpected(counted.error()));
+  struct Asked {
+    Month month;
+    std::string station;
+    std::shared_ptr<const Snapshot> snapshot;
+    std::shared_ptr<const NeedState> record;  // of the freezes; may be null
+    std::optional<Event> frozen;
+    std::shared_ptr<const Snapshot> frozen_by;  // by DirectoryOfFreeze
+    Callback<Expected<v1::GetFiguresResponse>> reply;
+  };
+  auto asked = std::make_shared<Asked>(Asked{*month, station, active, nullptr, std::nullopt, active, std::move(reply)});
+  auto record = StateNow(world_, request.name());
+  if (!record) return asked->reply(std::unexpected(record.error()));
+  asked->record = *record;
+  const int freezes = asked->record ? asked->record->figures_freezes_size() : 0;
+  if (request.freeze() > freezes) {
+    return asked->reply(Fail(Code::kNotFound, "FREEZE_NOT_FOUND", "These figures were not frozen that often; 0 gives the last one.", "没有这一次定稿。"));
+  }
+  if (freezes > 0) {
+    auto frozen = ReadEvent(world_, asked->record->applied(request.freeze() == 0 ? freezes - 1 : request.freeze() - 1).offset());
+    if (!frozen) return asked->reply(std::unexpected(frozen.error()));
+    asked->frozen = std::move(*frozen);
+    auto then = DirectoryOfFreeze(*asked->record);
+    if (!then) return asked->reply(std::unexpected(then.error()));
+    asked->frozen_by = *then;
+  }
+  CountMonth(*month, caller.deadline_us, [this, asked](Expected<const MonthCount*> counted) {
+    if (!counted) return asked->reply(std::unexpected(counted.error()));
+    const Snapshot* snapshot = asked->snapshot.get();
+    const int64_t now_us = world_.clock.WallUs();
+    const int64_t at_us = std::min(asked->month.end_us - 1, now_us);
+    auto shown = [&](const std::vector<v1::FigureLine>& lines) {
+      auto all = ShownLines(lines, asked->station, snapshot, at_us);
+      for (v1::FigureLine& line : all) {
+        if (snapshot != nullptr) line.set_display_name(NameOf(*snapshot, line, at_us));
+      }
+      return all;
+    };
     v1::GetFiguresResponse response;
-    response.set_name(std::string(kFigures) + month.name);
-    const int64_t at_us = std::min(month.end_us - 1, world_.clock.WallUs());
-    response.set_month_ended(world_.clock.WallUs() >= month.end_us);
-    if (!station.empty()) response.set_station("units/" + station);
-    if (snapshot) {
-      const v1::Unit* unit = snapshot->FindUnit(station);
+    response.set_name(std::string(kFigures) + asked->month.name);
+    response.set_month_ended(now_us >= asked->month.end_us);
+    if (!asked->station.empty()) response.set_station("units/" + asked->station);
+    if (snapshot != nullptr) {
+      const v1::Unit* unit = snapshot->FindUnit(asked->station);
       response.set_display_name(unit == nullptr ? snapshot->directory().display_name() : unit->display_name());
     }
-    std::vector<v1::FigureLine> lines = (*counted)->Lines();
-    if (snapshot) AddSilentCommunities(*snapshot, at_us, &lines);
-    for (v1::FigureLine& line : ShownLines(lines, station, snapshot.get(), at_us)) {
-      if (snapshot) line.set_display_name(NameOf(*snapshot, line, at_us));
-      *response.add_lines() = std::move(line);
+    const auto now = shown(LinesOf(**counted, asked->frozen_by.get(), now_us));
+    const std::string position = ToText({0, (*counted)->next()});
+    response.set_position(position);
+    std::vector<v1::FigureLine> lines = now;
+    if (asked->frozen) {
+      lines = shown(FrozenLines(*asked->frozen));
+      response.set_position(asked->frozen->figures_frozen().position());
+      response.set_corrected_position(position);
+      for (auto& correction : Corrections(lines, now)) *response.add_corrections() = std::move(correction);
+      for (int i = 0; i < asked->record->figures_freezes_size(); ++i) {
+        const auto& freeze = asked->record->figures_freezes(i);
+        auto& told = *response.add_freezes();
+        told.set_number(i + 1);
+        *told.mutable_freeze_time() = ToTimestamp(freeze.frozen_us());
+        told.set_position(freeze.position());
+        told.set_event(Base32(asked->record->applied(i).event_id()));
+      }
     }
-    response.set_position(ToText({0, (*counted)->next()}));
-    (*shared_reply)(std::move(response));
+    for (auto& line : lines) *response.add_lines() = std::move(line);
+    asked->reply(std::move(response));
+  });
+}
+
+void Audit::FreezeFigures(const Caller& caller, const v1::FreezeFiguresRequest& request, Callback<Expected<v1::FreezeFiguresResponse>> reply) {
+  struct Freezing {
+    Event event;
+    std::string body_mac, etag;
+    int64_t deadline_us = 0;
+    uint64_t version = 0;  // of the record that was seen
+    std::vector<v1::FigureLine> before;
+    std::shared_ptr<const Snapshot> snapshot;
+    Callback<Expected<v1::FreezeFiguresResponse>> reply;
+  };
+  auto freezing = std::make_shared<Freezing>();
+  freezing->reply = std::move(reply);
+  auto refuse = [freezing](Error error) { freezing->reply(std::unexpected(std::move(error))); };
+  const int64_t now_us = world_.clock.WallUs();
+  std::vector<FieldViolation> violations;
+  auto month = CheckMonth(request.name(), now_us, &violations);
+  CheckRequestId(request.request_id(), &violations);
+  if (auto refused = Refuse(std::move(violations))) return refuse(std::move(*refused));
+  if (now_us < month->end_us) {
+    return refuse(Fail(Code::kFailedPrecondition, "MONTH_NOT_ENDED", "The month goes on: its figures can be frozen once it has ended in Asia/Shanghai.",
+                       "本月尚未结束，不能定稿。")
+                      .error());
+  }
+  freezing->snapshot = world_.snapshots.Active();
+  freezing->body_mac = world_.secret.BodyMac(request);
+  freezing->etag = request.etag();
+  freezing->deadline_us = caller.deadline_us;
+  Event& event = freezing->event;
+  event.set_type(v1::EVENT_TYPE_FIGURES_FROZEN);
+  event.set_subject(request.name());
+  event.set_event_id(EventIdFor(request.name(), caller.actor.principal(), request.request_id(), "freeze-figures"));
+  event.set_body_mac(freezing->body_mac);
+  event.set_request_id(request.request_id());
+  FillEnvelope(caller, freezing->snapshot.get(), now_us, &event);
+  auto decide = [this, freezing] {
+    auto make = [freezing](const NeedState& head, int64_t) -> Expected<Event> {
+      if (head.version() != freezing->version) {
+        return Fail(Code::kAborted, "FROZEN_MEANWHILE", "These figures were frozen meanwhile: look at them and freeze again if something is left to correct.",
+                    "该月数据刚被定稿，请刷新后再操作。");
+      }
+      return freezing->event;
+    };
+    std::optional<std::string> etag;
+    if (!freezing->etag.empty()) etag = freezing->etag;
+    world_.ledger.Decide(freezing->event.subject(), freezing->event.event_id(), freezing->body_mac, std::move(etag), make, freezing->deadline_us,
+                         [freezing](Expected<Verdict> verdict) {
+                           if (!verdict) return freezing->reply(std::unexpected(verdict.error()));
+                           v1::FreezeFiguresResponse response;
+                           auto& outcome = *response.mutable_outcome();
+                           outcome.set_name(verdict->state->subject());
+                           outcome.set_version(verdict->version);
+                           outcome.set_etag(std::to_string(verdict->version));
+                           outcome.set_position(ToText(verdict->position));
+                           outcome.set_event(Base32(verdict->event_id));
+                           outcome.set_replayed(verdict->replayed);
+                           freezing->reply(std::move(response));
+                         });
+  };
+  auto record = StateNow(world_, request.name());
+  if (!record) return refuse(record.error());
+  const uint64_t version = *record ? (*record)->version() : 0;
+  if (!request.etag().empty() && request.etag() != std::to_string(version)) return decide();  // the ledger says so
+  if (*record) {
+    freezing->version = version;
+    const bool done = std::ranges::any_of((*record)->applied(), [&](const auto& each) { return each.event_id() == event.event_id(); });
+    if (done) return decide();  // the ledger gives what happened, or says that it was another request
+    if (freezing->version >= kMostFreezes) {
+      return refuse(Fail(Code::kFailedPrecondition, "TOO_MANY_FREEZES", "These figures were frozen 1,000 times; no more are taken.").error());
+    }
+    auto last = ReadEvent(world_, (*record)->applied().rbegin()->offset());
+    if (!last) return refuse(last.error());
+    freezing->before = FrozenLines(*last);
+    auto then = DirectoryOfFreeze(**record);
+    if (!then) return refuse(then.error());
+    freezing->snapshot = *then;
+  }
+  CountMonth(*month, caller.deadline_us, [this, freezing, refuse, decide](Expected<const MonthCount*> counted) {
+    if (!counted) return refuse(counted.error());
+    auto lines = LinesOf(**counted, freezing->snapshot.get(), world_.clock.WallUs());
+    if (freezing->version > 0 && SameLines(freezing->before, lines)) {
+      return refuse(
+          Fail(Code::kFailedPrecondition, "NOTHING_TO_CORRECT", "Nothing of these figures has changed since they were frozen.", "定稿后数据没有变化。")
+              .error());
+    }
+    if (lines.size() > kMostFigureLines) {
+      return refuse(Fail(Code::kResourceExhausted, "FIGURES_TOO_LARGE", "These figures have more than 20,000 lines: so many cannot be frozen.").error());
+    }
+    auto& frozen = *freezing->event.mutable_figures_frozen();
+    frozen.set_number(static_cast<int32_t>(freezing->version) + 1);
+    frozen.set_position(ToText({0, (*counted)->next()}));
+    for (auto& line : lines) *frozen.add_lines() = std::move(line);
+    decide();
   });
 }
 

@@ -71,6 +71,25 @@ void AddFiguresVerbs(CLI::App& app, Session& session) {
     std::fflush(stdout);
     return static_cast<int>(kGood);
   });
+
+  auto* freeze = app.add_subcommand("freeze-figures", "writes the figures of a month that has ended into the log; again: as a numbered correction");
+  struct Freeze {
+    std::string month, request_id, etag;
+  };
+  auto freezing = std::make_shared<Freeze>();
+  freeze->add_option("--month", freezing->month, "YYYY-MM")->required();
+  freeze->add_option("--request-id", freezing->request_id, "the same on every retry of the same command; made up if not given");
+  freeze->add_option("--etag", freezing->etag, "refuse if the number of the last freeze is another one");
+  OnRun(freeze, [&session, freezing] {
+    v1::FreezeFiguresRequest request;
+    request.set_name("figures/" + freezing->month);
+    request.set_request_id(session.RequestId(freezing->request_id));
+    request.set_etag(freezing->etag);
+    v1::FreezeFiguresResponse response;
+    return session.CallAndShow("AuditService/FreezeFigures", request, &response, [&] {
+      fmt::print("{} frozen, number {}{}\n", freezing->month, response.outcome().version(), response.outcome().replayed() ? "  (was done already)" : "");
+    });
+  });
 }
 
 }  // namespace gridloop::cli

@@ -346,6 +346,21 @@ std::vector<v1::FigureLine> ShownLines(const std::vector<v1::FigureLine>& lines,
   return all;
 }
 
+Void CheckFigures(const NeedState& state, const Event& event, std::string_view month) {
+  if (event.type() != v1::EVENT_TYPE_FIGURES_FROZEN) return Void::kLifeCycle;
+  const auto& payload = event.figures_frozen();
+  const auto parsed = ParseMonth(month);
+  if (!parsed || payload.position().empty() || payload.lines_size() > kMostFigureLines) return Void::kPayload;
+  if (payload.number() < 1 || static_cast<uint64_t>(payload.number()) != state.version() + 1) return Void::kObject;
+  return event.logged_at_us() >= parsed->end_us ? Void::kNone : Void::kClock;
+}
+
+void ApplyFigures(NeedState& state, const Event& event) {
+  auto& freeze = *state.add_figures_freezes();
+  freeze.set_frozen_us(event.logged_at_us());
+  freeze.set_position(event.figures_frozen().position());
+}
+
 std::vector<v1::FigureCorrection> Corrections(const std::vector<v1::FigureLine>& frozen, const std::vector<v1::FigureLine>& now) {
   std::map<std::pair<int, std::string>, v1::FigureCorrection> pairs;
   for (const auto& line : frozen) *pairs[{line.figure(), line.key()}].mutable_frozen() = line;

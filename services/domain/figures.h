@@ -19,6 +19,7 @@
 
 namespace gridloop {
 
+inline constexpr int kMostFigureLines = 20'000;  // that are frozen in one event
 inline constexpr int64_t kPercentilesFrom = 20;  // observations; fewer tell of single people
 inline constexpr int64_t kWithheldBelow = 3;     // of restricted needs and categories, in a station's figures
 
@@ -103,6 +104,10 @@ void AddSilentCommunities(const Snapshot& snapshot, int64_t at_us, std::vector<v
 // What one station, or with an empty id the city, gets to see: its lines, each figure without a key also where it is 0, and of a
 // station's restricted needs and categories no number below 3; also where that is 0.
 std::vector<v1::FigureLine> ShownLines(const std::vector<v1::FigureLine>& lines, const std::string& station, const Snapshot* snapshot, int64_t at_us);
+
+// Of a subject figures/{month}: may its figures be frozen by this event, and what the state keeps of it. Fold's own.
+Void CheckFigures(const NeedState& state, const Event& event, std::string_view month);
+void ApplyFigures(NeedState& state, const Event& event);
 
 // Lines of one station (or of the city) that differ.
 std::vector<v1::FigureCorrection> Corrections(const std::vector<v1::FigureLine>& frozen, const std::vector<v1::FigureLine>& now);

@@ -7,6 +7,7 @@
 #include "domain/amendment.h"
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/records.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -502,6 +503,7 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (event.prev_digest() != state.head_digest()) return Void::kChain;
   if (!PayloadFits(event)) return Void::kPayload;
   if (state.version() > 0 && event.subject() != state.subject()) return Void::kChain;
+  if (!IsNeed(event.subject())) return CheckRecord(state, event);
   const Cell& cell = rules.At(state.stage(), event.type());
   if (cell.next == Cell::Next::kIllegal) return Void::kLifeCycle;
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
@@ -539,9 +541,13 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
     if (attempt) NoteVoid(state, at.offset, verdict);
     return verdict;
   }
-  state.set_stage(stage_after);
-  Apply(state, event, before, at.offset);
-  ApplyClocks(state, event, stopped);
+  if (IsNeed(event.subject())) {
+    state.set_stage(stage_after);
+    Apply(state, event, before, at.offset);
+    ApplyClocks(state, event, stopped);
+  } else {
+    ApplyRecord(state, event);
+  }
   state.set_version(event.version());
   state.set_head_digest(std::string(at.digest));
   state.set_head_offset(at.offset);

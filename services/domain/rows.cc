@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "domain/fold.h"
+#include "domain/records.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -36,8 +37,14 @@ std::string NumberPrefix(std::string_view number) { return "n" + std::string(num
 std::string ClientChangePrefix(std::string_view client) { return "a" + std::string(client) + kZero; }
 std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
 std::string ConflictPrefix() { return "x"; }
+std::string RecordPrefix(std::string_view collection) { return "l" + std::string(collection) + kZero; }
+std::string WorkPrefix(std::string_view subject_prefix) { return "o" + std::string(subject_prefix); }
 
-std::string_view SubjectOf(std::string_view key) { return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes); }
+std::string_view SubjectOf(std::string_view key) {
+  if (key.starts_with('o')) return key.substr(1);
+  if (key.starts_with('l')) return key.substr(std::min(key.size(), key.find('\0') + 1 + sizeof(uint64_t)));
+  return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes);
+}
 
 uint64_t NumberBeforeSubject(std::string_view key) {
   return key.size() < kSubjectBytes + 8 ? 0 : ParseBigEndian(key.substr(key.size() - kSubjectBytes - 8, 8));
@@ -71,6 +78,11 @@ std::vector<Row> Rows(const NeedState& state) {
   std::vector<Row> all;
   if (state.version() == 0) return all;
   const std::string& subject = state.subject();
+  if (!IsNeed(subject)) {
+    AddRecordRows(state, &all);
+    std::ranges::sort(all);
+    return all;
+  }
   auto add = [&all](std::string key) { all.push_back({std::move(key)}); };
   std::string head = rows::BigEndian(state.head_offset());
   add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);

@@ -529,6 +529,12 @@ TEST_F(Gridctl, FiguresAreATableOrASheetInEitherLanguage) {
   EXPECT_NE(Run({"-o", "json", "figures", "--month", "2026-03"}, auditor_token_).out.find("\"figure\": \"FIGURE_NEEDS\""), std::string::npos);
   EXPECT_EQ(Run({"figures", "--month", "2026-03", "--station", "s02"}, head1_token_).code, 5);
   EXPECT_EQ(Run({"figures", "--month", "2026-04"}, auditor_token_).code, 1);
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-03"}, auditor_token_).code, 1) << "the month goes on";
+  auto frozen = Run({"freeze-figures", "--month", "2026-02", "--request-id", "f-1"}, auditor_token_);
+  EXPECT_EQ(frozen.out, "2026-02 frozen, number 1\n") << frozen.err;
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-02", "--request-id", "f-1"}, auditor_token_).out, "2026-02 frozen, number 1  (was done already)\n");
+  EXPECT_NE(Run({"figures", "--month", "2026-02", "--lang", "zh"}, auditor_token_).out.find("第 1 次定稿"), std::string::npos);
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-02"}, head1_token_).code, 5);
   EXPECT_EQ(Run({"figures", "--month", "2026-03", "-o", "xls"}, auditor_token_).code, 2);
   EXPECT_EQ(Run({"figures", "--month", "2026-03"}, admin_token_).code, 5);
 }

@@ -6,6 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "domain/routing/small_city.h"
+#include "domain/row_keys.h"
 #include "domain/walk.h"
 
 namespace gridloop {
@@ -347,6 +348,45 @@ TEST(Figures, WhatDiffersFromTheFrozenLinesIsACorrection) {
   EXPECT_EQ(corrections[1].now().count(), 2);
   EXPECT_EQ(corrections[1].frozen().figure(), v1::FIGURE_NEEDS_BY_TYPE);
   EXPECT_TRUE(Corrections(frozen, frozen).empty());
+}
+
+TEST(Figures, AMonthIsFrozenWhenItHasEndedOneNumberAfterTheOther) {
+  auto frozen = [](int number) {
+    Event event;
+    event.set_type(v1::EVENT_TYPE_FIGURES_FROZEN);
+    event.set_subject("figures/2026-03");
+    event.mutable_figures_frozen()->set_number(number);
+    event.mutable_figures_frozen()->set_position("0-7");
+    return event;
+  };
+  Walk walk;
+  EXPECT_EQ(walk.Go(frozen(1), kAprilUs - 1), Void::kClock);
+  EXPECT_EQ(walk.Go(frozen(2), kAprilUs), Void::kObject);
+  Event other = frozen(1);
+  other.set_subject("figures/2026-13");
+  EXPECT_EQ(walk.Go(other, kAprilUs), Void::kPayload);
+  other = frozen(1);
+  other.mutable_figures_frozen()->clear_position();
+  EXPECT_EQ(walk.Go(other, kAprilUs), Void::kPayload);
+  ASSERT_EQ(walk.Go(frozen(1), kAprilUs), Void::kNone);
+  EXPECT_EQ(walk.Go(frozen(1), kAprilUs), Void::kObject);
+  ASSERT_EQ(walk.Go(frozen(2), kAprilUs + 1), Void::kNone);
+  EXPECT_EQ(walk.Go(Next(walk.state, v1::EVENT_TYPE_NOTE_ADDED), kAprilUs), Void::kLifeCycle);
+  ASSERT_EQ(walk.state.figures_freezes_size(), 2);
+  EXPECT_EQ(walk.state.figures_freezes(1).frozen_us(), kAprilUs + 1);
+  auto rows = Rows(walk.state);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows::SubjectOf(rows[0].key), "figures/2026-03");
+  // On a need it is nothing, and what is no known collection takes nothing.
+  Walk need;
+  ASSERT_EQ(need.To(v1::STAGE_SUBMITTED), Void::kNone);
+  other = frozen(2);
+  other.set_subject(need.state.subject());
+  EXPECT_EQ(need.Go(other, kAprilUs), Void::kLifeCycle);
+  Walk unknown;
+  other = frozen(1);
+  other.set_subject("tables/2026-03");
+  EXPECT_EQ(unknown.Go(other, kAprilUs), Void::kLifeCycle);
 }
 
 // Whatever is delivered twice, whatever is void, wherever a reader stops and goes on: the same figures.

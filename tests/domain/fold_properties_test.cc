@@ -10,7 +10,7 @@ namespace {
 
 using namespace histories;
 
-v1::EventType AnyType() { return static_cast<v1::EventType>(*rc::gen::inRange(1, kEventTypeCount)); }
+v1::EventType AnyType() { return *rc::gen::elementOf(AllTypes()); }
 
 // Legal and illegal steps, early and late.
 RC_GTEST_PROP(FoldProperties, AnOpenNeedHasAnOwnerAndARunningClock, ()) {

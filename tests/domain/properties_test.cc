@@ -14,14 +14,13 @@ namespace {
 
 using namespace histories;
 
-v1::EventType AnyType() { return static_cast<v1::EventType>(*rc::gen::inRange(1, kEventTypeCount)); }
+v1::EventType AnyType() { return *rc::gen::elementOf(AllTypes()); }
 
 // Steps that lead on are drawn more often than chance would, and short ways out less, so that histories reach the end of the road.
 v1::EventType LikelyType(const NeedState& head) {
   if (*rc::gen::inRange(0, 8) == 0) return AnyType();
   std::vector<v1::EventType> legal;
-  for (int number = 1; number < kEventTypeCount; ++number) {
-    auto type = static_cast<v1::EventType>(number);
+  for (v1::EventType type : AllTypes()) {
     const Cell& cell = LifeCycle::Standard().At(head.stage(), type);
     bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
                      (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0);

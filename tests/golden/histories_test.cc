@@ -365,6 +365,16 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.now_us = kHoldEndUs;
        w.GoAll({EVENT_TYPE_REOPENED, EVENT_TYPE_AFTER_VISIT_RECORDED});  // too late; the visit is not
      }},
+    {"a-months-figures",
+     [](Writer& w) {
+       auto of_march = [](Event& e) { e.set_subject("figures/2026-03"); };
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, of_march);  // the month goes on
+       w.now_us = kNoonUs + 30 * 24 * kHourUs;
+       w.Go(EVENT_TYPE_NOTE_ADDED, of_march);
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, of_march);
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, [](Event& e) { e.mutable_figures_frozen()->set_number(1); });  // was frozen
+       w.Go(EVENT_TYPE_FIGURES_FROZEN);
+     }},
     {"void-attempts",
      [](Writer& w) {
        ToOffer(w);
@@ -430,7 +440,7 @@ TEST(GoldenHistories, HoldEveryKindOfEventAndEveryStage) {
       stages.insert(state.stage());
     }
   }
-  EXPECT_EQ(types.size(), static_cast<size_t>(kEventTypeCount - 1));
+  EXPECT_EQ(types.size(), AllTypes().size());
   EXPECT_EQ(stages.size(), static_cast<size_t>(kStageCount - 1));
 }
 

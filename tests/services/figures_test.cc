@@ -12,6 +12,28 @@ class MonthFigures : public City {
     request.set_station(station);
     return Call(*audit, &Audit::GetFigures, who, request);
   }
+  Expected<v1::GetFiguresResponse> GetFreeze(int freeze, const std::string& station = {}) {
+    v1::GetFiguresRequest request;
+    request.set_name("figures/2026-03");
+    request.set_station(station);
+    request.set_freeze(freeze);
+    return Call(*audit, &Audit::GetFigures, auditor, request);
+  }
+  Expected<v1::FreezeFiguresResponse> Freeze(const std::string& request_id, const std::string& month = "2026-03", const std::string& etag = {}) {
+    auto request = On<v1::FreezeFiguresRequest>("figures/" + month, request_id);
+    request.set_etag(etag);
+    return Call(*audit, &Audit::FreezeFigures, dispatcher, request);
+  }
+  // A need of March whose report is corrected whenever this is called.
+  void Correct(const std::string& name, const std::string& type) {
+    auto amend = On<v1::AmendNeedRequest>(name);
+    amend.mutable_report()->set_type(type);
+    amend.mutable_update_mask()->add_paths("type");
+    amend.set_reason("MARK-reason");
+    auto amended = Call(*intake, &Intake::AmendNeed, app, amend);
+    ASSERT_TRUE(amended) << amended.error().message;
+  }
+  void MonthEnds() { clock.AdvanceTo(kMondayNineUs + 31 * kDayUs); }
   static const v1::FigureLine* Line(const v1::GetFiguresResponse& figures, v1::Figure figure, const std::string& key = {}) {
     for (const auto& line : figures.lines()) {
       if (line.figure() == figure && line.key() == key) return &line;
@@ -153,6 +175,116 @@ TEST_F(MonthFigures, ACallWhoseDeadlineHasPassedIsNotCounted) {
   std::promise<Expected<v1::GetFiguresResponse>> answer;
   audit->GetFigures(caller, request, [&](auto given) { answer.set_value(std::move(given)); });
   EXPECT_EQ(answer.get_future().get().error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(MonthFigures, AMonthIsFrozenOnceItHasEndedAndWhatChangesLaterStandsBesideIt) {
+  std::string name = Submit(Report("a"));
+  Submit(Report("b"));
+  EXPECT_EQ(Freeze("f-0").error().reason, "MONTH_NOT_ENDED");
+  EXPECT_TRUE(Get(auditor)->freezes().empty());
+  MonthEnds();
+  const std::string before = ToText(*ledger->End(0));
+  auto frozen = Freeze("f-1");
+  ASSERT_TRUE(frozen) << frozen.error().message;
+  EXPECT_EQ(frozen->outcome().version(), 1U);
+  auto figures = Get(auditor);
+  ASSERT_TRUE(figures);
+  ASSERT_EQ(figures->freezes_size(), 1);
+  EXPECT_EQ(figures->freezes(0).number(), 1);
+  EXPECT_EQ(figures->freezes(0).event(), frozen->outcome().event());
+  EXPECT_EQ(figures->position(), before);
+  EXPECT_EQ(figures->corrections_size(), 0);
+  EXPECT_EQ(Count(*figures, v1::FIGURE_NEEDS_BY_TYPE, "care"), 2);
+
+  Submit(Report("april"));
+  EXPECT_EQ(Get(auditor)->corrections_size(), 0) << "what is of April corrects nothing of March";
+  Correct(name, "information");
+  figures = Get(auditor);
+  EXPECT_EQ(Count(*figures, v1::FIGURE_NEEDS_BY_TYPE, "care"), 2) << "frozen";
+  EXPECT_EQ(Count(*figures, v1::FIGURE_NEEDS_BY_TYPE, "information"), -1);
+  ASSERT_EQ(figures->corrections_size(), 2);
+  EXPECT_EQ(figures->corrections(0).frozen().count(), 2);
+  EXPECT_EQ(figures->corrections(0).now().count(), 1);
+  EXPECT_EQ(figures->corrections(1).now().key(), "information");
+  EXPECT_EQ(figures->corrections(1).now().display_name(), "政策咨询");
+  EXPECT_NE(figures->corrected_position(), figures->position());
+  EXPECT_EQ(Get(auditor, "2026-03", "units/s02")->corrections_size(), 0);
+  EXPECT_EQ(Get(auditor, "2026-03", "units/center")->corrections_size(), 2);
+
+  auto again = Freeze("f-2", "2026-03", "1");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->outcome().version(), 2U);
+  figures = Get(auditor);
+  EXPECT_EQ(figures->freezes_size(), 2);
+  EXPECT_EQ(figures->corrections_size(), 0);
+  EXPECT_EQ(Count(*figures, v1::FIGURE_NEEDS_BY_TYPE, "care"), 1);
+  auto first = GetFreeze(1);
+  EXPECT_EQ(Count(*first, v1::FIGURE_NEEDS_BY_TYPE, "care"), 2) << "never overwritten";
+  EXPECT_EQ(first->corrections_size(), 2);
+  EXPECT_EQ(GetFreeze(3).error().reason, "FREEZE_NOT_FOUND");
+  for (const Event& event : Log()) EXPECT_EQ(event.figures_frozen().ShortDebugString().find("MARK-"), std::string::npos);
+}
+
+TEST_F(MonthFigures, AFreezeThatIsRepeatedIsDoneOnceAndOneWithoutAnythingToCorrectNotAtAll) {
+  Submit(Report("a"));
+  MonthEnds();
+  auto frozen = Freeze("f-1");
+  ASSERT_TRUE(frozen);
+  auto replayed = Freeze("f-1");
+  ASSERT_TRUE(replayed);
+  EXPECT_TRUE(replayed->outcome().replayed());
+  EXPECT_EQ(replayed->outcome().event(), frozen->outcome().event());
+  EXPECT_EQ(Freeze("f-2").error().reason, "NOTHING_TO_CORRECT");
+  Submit(Report("april"));
+  EXPECT_EQ(Freeze("f-2").error().reason, "NOTHING_TO_CORRECT");
+  // The directory of today is no correction either: a community that is gone by now was silent then.
+  Activate([](v1::Directory& directory, v1::Policy&) {
+    auto* communities = directory.mutable_communities();
+    communities->DeleteSubrange(communities->size() - 1, 1);
+  });
+  EXPECT_EQ(Get(auditor)->corrections_size(), 0);
+  EXPECT_EQ(Freeze("f-2").error().reason, "NOTHING_TO_CORRECT");
+  EXPECT_EQ(Freeze("f-3", "2026-03", "7").error().code, Code::kAborted);
+  EXPECT_EQ(Freeze("bad id").error().fields.at(0).field, "request_id");
+  EXPECT_EQ(Freeze("f-4", "march").error().fields.at(0).field, "name");
+  EXPECT_EQ(CountEvents("figures/2026-03", v1::EVENT_TYPE_FIGURES_FROZEN), 1U);
+}
+
+TEST_F(MonthFigures, TwoWhoFreezeAtOnceFreezeOnce) {
+  Submit(Report("a"));
+  MonthEnds();
+  auto first = On<v1::FreezeFiguresRequest>("figures/2026-03");
+  auto second = On<v1::FreezeFiguresRequest>("figures/2026-03");
+  auto one = Begin(*audit, &Audit::FreezeFigures, dispatcher, first);
+  auto other = Begin(*audit, &Audit::FreezeFigures, auditor, second);
+  auto a = one.get(), b = other.get();
+  EXPECT_NE(a.has_value(), b.has_value());
+  const Error& error = a ? b.error() : a.error();
+  EXPECT_TRUE(error.reason == "FROZEN_MEANWHILE" || error.reason == "NOTHING_TO_CORRECT") << error.reason;
+}
+
+TEST_F(MonthFigures, SupervisionGetsNoSmallNumbersByExportingTheFreeze) {
+  auto report = Report("a");
+  report.mutable_report()->add_categories("community-corrections");
+  Submit(report);
+  MonthEnds();
+  ASSERT_TRUE(Freeze("f-1"));
+  auto frozen = GetFreeze(1, "units/center");
+  const auto* line = Line(*frozen, v1::FIGURE_NEEDS_BY_CATEGORY, "community-corrections");
+  ASSERT_NE(line, nullptr);
+  EXPECT_TRUE(line->withheld());
+  EXPECT_EQ(line->count(), 0);
+  EXPECT_EQ(Count(*GetFreeze(1), v1::FIGURE_NEEDS_BY_CATEGORY, "community-corrections"), 1);
+}
+
+TEST_F(MonthFigures, FrozenFiguresAreThereAfterARestart) {
+  Submit(Report("a"));
+  MonthEnds();
+  ASSERT_TRUE(Freeze("f-1"));
+  auto before = Get(auditor)->SerializeAsString();
+  audit.reset();
+  audit = std::make_unique<Audit>(*world);
+  EXPECT_EQ(Get(auditor)->SerializeAsString(), before);
 }
 
 }  // namespace

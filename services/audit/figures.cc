@@ -39,6 +39,8 @@ std::string NameOf(const Snapshot& snapshot, const v1::FigureLine& line, int64_t
       return named(any(directory.workers(), [](const v1::Worker& each) { return BareId(each.name()); }));
     case v1::FIGURE_CASELOAD_BY_ORGANISATION:
       return named(any(directory.organisations(), [](const v1::Organisation& each) { return each.id(); }));
+    case v1::FIGURE_REFERRED_OUT:
+      return named(any(directory.departments(), [](const v1::Department& each) { return each.id(); }));
     default:
       return {};
   }
@@ -78,7 +80,8 @@ Expected<std::vector<MonthCount::Past>> Audit::HistoryOf(const std::string& subj
     auto& each = past.emplace_back();
     each.offset = applied.offset();
     each.digest = Sha256(record->value);
-    each.event.ParseFromString(record->value);
+    if (!each.event.ParseFromString(record->value))
+      return Fail(Code::kUnavailable, "LOG_UNREADABLE", "The log cannot be read now; send it again.", "系统繁忙，请稍后重试。");
   }
   return past;
 }

@@ -43,6 +43,7 @@ std::string FigureWord(v1::Figure figure, Language language) {
       {v1::FIGURE_TIME_TO_ACCEPT, {"from report to acceptance", "上报至接单"}},
       {v1::FIGURE_TIME_TO_ASSESS, {"from report to assessment", "上报至评估"}},
       {v1::FIGURE_TIME_TO_CLOSE, {"from report to closing", "上报至结案"}},
+      {v1::FIGURE_REFERRED_OUT, {"referred out", "转介（件）"}},
       {v1::FIGURE_SILENT_COMMUNITIES, {"communities that reported nothing", "无上报的社区（村）"}},
   };
   auto found = kWords.find(figure);

@@ -69,6 +69,7 @@ bool HasKey(v1::Figure figure) {
     case v1::FIGURE_SATISFACTION:
     case v1::FIGURE_CASELOAD_BY_WORKER:
     case v1::FIGURE_CASELOAD_BY_ORGANISATION:
+    case v1::FIGURE_REFERRED_OUT:
       return true;
     default:
       return false;
@@ -104,6 +105,10 @@ Void MonthCount::Apply(Open& need, const Event& event, const Located& at) {
   if (event.has_closing_requested()) need.satisfaction = event.closing_requested().closing().satisfaction();
   if (event.has_worker_assigned()) need.organisations.assign(event.worker_assigned().organisations().begin(), event.worker_assigned().organisations().end());
   if (event.has_offer_accepted()) need.organisations.assign(event.offer_accepted().organisations().begin(), event.offer_accepted().organisations().end());
+  if (const auto& left = event.handed_over(); event.has_handed_over() && left.successor() == need.state.worker()) {
+    need.organisations.clear();
+    if (!left.organisation().empty()) need.organisations.push_back(left.organisation());
+  }
   return verdict;
 }
 
@@ -117,8 +122,10 @@ Expected<MonthCount::Open> MonthCount::Recall(const std::string& subject, uint64
 
 Expected<void> MonthCount::Add(const Event& event, const Located& at) {
   if (at.offset < next_) return {};
-  next_ = at.offset + 1;
-  if (!event.subject().starts_with(kNeeds)) return {};
+  if (!event.subject().starts_with(kNeeds)) {
+    next_ = at.offset + 1;
+    return {};
+  }
   if (!ended_ && event.logged_at_us() >= month_.end_us) {
     ended_ = true;
     CountOpen(&counts_);
@@ -146,6 +153,7 @@ Expected<void> MonthCount::Add(const Event& event, const Located& at) {
     Note(need, event, before);
   }
   if (need.state.version() == 0 || Ended(need.state)) open_.erase(found);
+  next_ = at.offset + 1;
   return {};
 }
 
@@ -196,9 +204,12 @@ void MonthCount::Count(const Open& need, const Event& event, const Before& befor
   if (state.stage() == v1::STAGE_CLOSED && before.stage != v1::STAGE_CLOSED) {
     increase(v1::FIGURE_CLOSED);
     increase(v1::FIGURE_CLOSED_BY_REASON, WordOf(v1::ClosingReason_Name, state.closing_reason(), "CLOSING_REASON_"));
-    satisfied("closing", event.has_answered() ? event.answered().closing().satisfaction() : before.satisfaction);
+    satisfied("closing", event.has_answered() ? event.answered().closing().satisfaction()
+                         : event.has_closed() ? event.closed().closing().satisfaction()
+                                              : before.satisfaction);
     if (first_time) Measure(station, v1::FIGURE_TIME_TO_CLOSE, state.submitted_us(), now_us);
   }
+  if (event.has_referral_received()) increase(v1::FIGURE_REFERRED_OUT, state.referral().to());
   if (state.stage() == v1::STAGE_WITHDRAWN && before.stage != v1::STAGE_WITHDRAWN) Increase(&counts_, before.station, v1::FIGURE_WITHDRAWN);
 }
 

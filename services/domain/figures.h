@@ -46,8 +46,8 @@ class MonthCount {
   using History = std::function<Expected<std::vector<Past>>(const std::string& subject, uint64_t before)>;
   MonthCount(Month month, History history) : month_(std::move(month)), history_(std::move(history)) {}
 
-  // Takes the next record of the log; what was taken before, what is void and what is no need's changes nothing. After an error this
-  // count is of no use any more.
+  // Takes the next record of the log; what was taken before, what is void and what is no need's changes nothing. After an error
+  // nothing of the record was taken: it may be given again.
   Expected<void> Add(const Event& event, const Located& at);
   // Says that the log was read up to here, whatever was there.
   void Reached(uint64_t next) { next_ = std::max(next_, next); }

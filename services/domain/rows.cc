@@ -57,6 +57,10 @@ std::vector<std::string> BoxesOf(const NeedState& state) {
        {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit(), &state.transfer().unit(), &state.transfer().station()}) {
     if (!unit->empty()) boxes.push_back(UnitBox(*unit));
   }
+  for (const auto& support : state.supports()) {
+    boxes.push_back(UnitBox(support.unit()));
+    boxes.push_back(UnitBox(support.station()));
+  }
   const bool centre_decides =
       state.verified_by_center() || state.extension().decided_by_center() || (state.hold().decided_by_center() && state.stage() != v1::STAGE_ON_HOLD);
   if (centre_decides) boxes.push_back(UnitBox(state.center()));

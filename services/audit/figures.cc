@@ -61,6 +61,10 @@ bool SameLines(const std::vector<v1::FigureLine>& a, const std::vector<v1::Figur
 
 std::vector<v1::FigureLine> FrozenLines(const Event& frozen) { return {frozen.figures_frozen().lines().begin(), frozen.figures_frozen().lines().end()}; }
 
+Error LogUnreadable() {
+  return {Code::kUnavailable, "LOG_UNREADABLE", "The log cannot be read now; send it again.", "系统繁忙，请稍后重试。", {}, {}, 1'000'000};
+}
+
 std::unexpected<Error> NotYourStation() {
   return Fail(Code::kPermissionDenied, "NOT_YOUR_STATION", "A station's head gets the figures of the own station: leave `station` out.",
               "站长只能查看本站的数据。");
@@ -80,8 +84,7 @@ Expected<std::vector<MonthCount::Past>> Audit::HistoryOf(const std::string& subj
     auto& each = past.emplace_back();
     each.offset = applied.offset();
     each.digest = Sha256(record->value);
-    if (!each.event.ParseFromString(record->value))
-      return Fail(Code::kUnavailable, "LOG_UNREADABLE", "The log cannot be read now; send it again.", "系统繁忙，请稍后重试。");
+    if (!each.event.ParseFromString(record->value)) return std::unexpected(LogUnreadable());
   }
   return past;
 }
@@ -120,7 +123,7 @@ void Audit::CountMonth(const Month& month, int64_t deadline_us, std::function<vo
     }
     auto records = world_.ledger.ReadFrom({0, count.next()}, kRecordsAtATime);
     if (!records) return fail(records.error());
-    if (records->empty()) count.Reached(end_offset);
+    if (records->empty()) return fail(LogUnreadable());
     for (const Record& record : *records) {
       Event event;
       if (record.verdict == Void::kNone && event.ParseFromString(record.value)) {

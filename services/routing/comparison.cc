@@ -150,6 +150,7 @@ Expected<void> ReadOn(World& world, Comparing& work) {
   auto limit = static_cast<int>(std::min<uint64_t>(kRecordsAtATime, work.end - work.next));
   auto records = world.ledger.ReadFrom({0, work.next}, limit);
   if (!records) return std::unexpected(records.error());
+  if (records->empty()) return Fail(Code::kUnavailable, "LOG_UNREADABLE", "The log cannot be read now; send it again.", "系统繁忙，请稍后重试。");
   for (const Record& record : *records) {
     if (record.position.offset >= work.end) break;
     work.next = record.position.offset + 1;
@@ -174,7 +175,6 @@ Expected<void> ReadOn(World& world, Comparing& work) {
     *work.message.add_changes() = std::move(*change);
     if (work.message.changes_size() == kChangesAMessage) work.Seal();
   }
-  if (records->empty()) work.next = work.end;  // what was there a moment ago cannot be read back: never in an embedded log
   if (work.cut_off) {
     work.Conclude();
   } else {

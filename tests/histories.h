@@ -97,7 +97,9 @@ inline const std::vector<v1::EventType>& AllTypes() {
 }
 
 // Those that only subjects other than needs take.
-inline bool IsOfARecord(v1::EventType type) { return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED; }
+inline bool IsOfARecord(v1::EventType type) {
+  return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED || type == v1::EVENT_TYPE_FIGURES_FROZEN;
+}
 
 // The first obligation with this status, or null.
 inline const store::v1::Obligation* ObligationWith(const NeedState& head, v1::ObligationStatus status) {
@@ -281,6 +283,10 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
     case v1::EVENT_TYPE_OBLIGATION_WAIVED:
       return OfPlan(head, type);
+    case v1::EVENT_TYPE_FIGURES_FROZEN:
+      event.mutable_figures_frozen()->set_number(static_cast<int32_t>(head.version()) + 1);
+      event.mutable_figures_frozen()->set_position("0-7");
+      break;
     default:
       break;
   }

@@ -9,6 +9,7 @@
 
 #include "commands/command.h"
 #include "commands/pumps.h"
+#include "domain/figures.h"
 #include "gridloop/v1/audit_service.pb.h"
 #include "ports/stream.h"
 
@@ -18,10 +19,14 @@ class Audit {
  public:
   static constexpr size_t kMostExports = 32;
   static constexpr size_t kMostReplays = 64;
+  static constexpr size_t kMostCounts = 16;
   explicit Audit(World& world) : world_(world) {}
   void GetTimeline(const Caller& caller, const v1::GetTimelineRequest& request, Callback<Expected<v1::GetTimelineResponse>> reply);
   void ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply);
   void ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& request, Callback<Expected<v1::ListOpenLoopsResponse>> reply);
+  // Counts on a thread of its own, from where the last count of the month ended.
+  void GetFigures(const Caller& caller, const v1::GetFiguresRequest& request, Callback<Expected<v1::GetFiguresResponse>> reply);
+  void FreezeFigures(const Caller& caller, const v1::FreezeFiguresRequest& request, Callback<Expected<v1::FreezeFiguresResponse>> reply);
   void ExportEvents(const Caller& caller, const v1::ExportEventsRequest& request, std::shared_ptr<Sink<v1::ExportEventsResponse>> sink);
 
  private:
@@ -56,12 +61,21 @@ class Audit {
   bool ReadOn(TimelinePage& page);  // some records; true: the page is done
   void Show(TimelinePage& page);
 
+  // Counts a month up to the log's end as it was when this was called, then gives the count, for as long as `counted` runs.
+  void CountMonth(const Month& month, int64_t deadline_us, std::function<void(Expected<const MonthCount*>)> counted);
+  static std::vector<v1::FigureLine> LinesOf(const MonthCount& count, const Snapshot* snapshot, int64_t now_us);
+  Expected<std::shared_ptr<const Snapshot>> DirectoryOfFreeze(const NeedState& record) const;  // null if there was none
+  std::shared_ptr<MonthCount> CountOf(const Month& month);                                     // on the thread of counts_
+  Expected<std::vector<MonthCount::Past>> HistoryOf(const std::string& subject, uint64_t before) const;
+
   World& world_;
   // Where pages of timelines ended, so that the next one need not fold all before it again. Few: what is gone is folded again.
   std::mutex left_off_mutex_;
   std::deque<std::shared_ptr<Replay>> left_off_;
   Pumps pumps_{kMostExports};
   Pumps replays_{kMostReplays};
+  std::deque<std::shared_ptr<MonthCount>> months_;  // counted last, on the thread of counts_ alone; few
+  Pumps counts_{kMostCounts};
 };
 
 }  // namespace gridloop

@@ -302,7 +302,7 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
   auto may_read = [this, place](const std::string& bytes) -> Expected<bool> {
     if (place->whole) return true;
     Event event;
-    if (!event.ParseFromString(bytes) || event.submitted().restricted()) return false;
+    if (!event.ParseFromString(bytes) || event.submitted().restricted() || event.has_figures_frozen()) return false;
     auto known = place->open.find(event.subject());
     if (known == place->open.end()) {
       auto state = StateNow(world_, event.subject());

@@ -12,6 +12,8 @@ void BindAudit(Router& router, Audit& service) {
   router.Bind(prefix + "ExplainDeadline", service, &Audit::ExplainDeadline);
   router.Bind(prefix + "ListOpenLoops", service, &Audit::ListOpenLoops);
   router.Bind(prefix + "ExportEvents", service, &Audit::ExportEvents);
+  router.Bind(prefix + "GetFigures", service, &Audit::GetFigures);
+  router.Bind(prefix + "FreezeFigures", service, &Audit::FreezeFigures);
 }
 
 }  // namespace gridloop

@@ -59,24 +59,7 @@ int Check(Session& session, const std::string& folder, const std::string& today)
 int Activate(Session& session, const std::string& folder, bool validate_only) {
   v1::ActivateDirectoryRequest request;
   request.set_validate_only(validate_only);
-  std::error_code wrong;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, wrong)) {
-    if (entry.path().extension() != ".csv" && entry.path().extension() != ".yaml") continue;
-    if (entry.file_size(wrong) > kLargestTableBytes) {
-      fmt::print(stderr, "{} is larger than 64 MiB\n", entry.path().string());
-      return kUsage;
-    }
-    std::ifstream file(entry.path(), std::ios::binary);
-    std::ostringstream content;
-    content << file.rdbuf();
-    auto* each = request.add_files();
-    each->set_path(entry.path().filename().string());
-    each->set_content(content.str());
-  }
-  if (wrong || request.files_size() == 0) {
-    fmt::print(stderr, "{} is no folder with tables (.csv, .yaml)\n", folder);
-    return kUsage;
-  }
+  if (!ReadTables(folder, request.mutable_files())) return kUsage;
   v1::ActivateDirectoryResponse response;
   return session.CallAndShow("RoutingService/ActivateDirectory", request, &response, [&] {
     PrintProblems(folder, response.problems());
@@ -107,6 +90,7 @@ void AddFolderVerbs(CLI::App& app, Session& session) {
   activate->add_option("folder", flags->folder, "with the tables and policy.yaml")->required();
   activate->add_flag("--validate-only", flags->validate_only, "the server only checks it");
   OnRun(activate, [&session, flags] { return Activate(session, flags->folder, flags->validate_only); });
+  AddCompareVerb(*directory, session);
   auto* show = directory->add_subcommand("show", "what is active");
   OnRun(show, [&session] {
     v1::GetDirectoryResponse response;
@@ -210,6 +194,26 @@ void AddLookUps(CLI::App& app, Session& session) {
 }
 
 }  // namespace
+
+bool ReadTables(const std::string& folder, google::protobuf::RepeatedPtrField<v1::DirectoryFile>* files) {
+  std::error_code wrong;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, wrong)) {
+    if (entry.path().extension() != ".csv" && entry.path().extension() != ".yaml") continue;
+    if (entry.file_size(wrong) > kLargestTableBytes) {
+      fmt::print(stderr, "{} is larger than 64 MiB\n", entry.path().string());
+      return false;
+    }
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf();
+    auto* each = files->Add();
+    each->set_path(entry.path().filename().string());
+    each->set_content(content.str());
+  }
+  if (!wrong && !files->empty()) return true;
+  fmt::print(stderr, "{} is no folder with tables (.csv, .yaml)\n", folder);
+  return false;
+}
 
 void AddDirectoryVerbs(CLI::App& app, Session& session) {
   AddFolderVerbs(app, session);

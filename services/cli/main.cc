@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   AddAuditVerbs(app, session);
   AddNotificationVerbs(app, session);
   AddPlanVerbs(app, session);
+  AddFiguresVerbs(app, session);
   AddToolVerbs(app, session);
   try {
     app.parse(argc, argv);

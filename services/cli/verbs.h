@@ -10,6 +10,7 @@
 
 #include "cli/session.h"
 #include "cli/words.h"
+#include "gridloop/v1/directory.pb.h"
 #include "gridloop/v1/need.pb.h"
 
 namespace gridloop::cli {
@@ -26,7 +27,13 @@ void AddDirectoryVerbs(CLI::App& app, Session& session);     // directory …, u
 void AddAuditVerbs(CLI::App& app, Session& session);         // timeline, deadline, loops, export
 void AddNotificationVerbs(CLI::App& app, Session& session);  // notifications, dead-letters, redeliver, notify-test
 void AddPlanVerbs(CLI::App& app, Session& session);          // joint-plan, propose-obligation … waive, obligations
+void AddFiguresVerbs(CLI::App& app, Session& session);       // figures
 void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, completion, call
+
+// directory compare.
+void AddCompareVerb(CLI::App& directory, Session& session);
+// The tables of a folder, to be sent; says on standard error what is wrong with it.
+bool ReadTables(const std::string& folder, google::protobuf::RepeatedPtrField<v1::DirectoryFile>* files);
 
 // `run` gives the exit code.
 void OnRun(CLI::App* verb, std::function<int()> run);

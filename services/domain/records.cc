@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "domain/figures.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
 namespace {
 
 constexpr std::string_view kNeeds = "needs/";
+constexpr std::string_view kFigures = "figures/";
 constexpr std::string_view kHandOvers = "handovers/";
 
 bool IsSorted(const google::protobuf::RepeatedPtrField<std::string>& words) { return std::ranges::adjacent_find(words, std::greater_equal()) == words.end(); }
@@ -49,6 +51,7 @@ bool IsNeed(std::string_view subject) { return subject.starts_with(kNeeds); }
 Void CheckRecord(const NeedState& state, const Event& event) {
   const std::string_view subject = event.subject();
   if (subject.starts_with(kHandOvers)) return CheckHandOver(state, event);
+  if (subject.starts_with(kFigures)) return CheckFigures(state, event, subject.substr(kFigures.size()));
   return Void::kLifeCycle;
 }
 
@@ -56,6 +59,7 @@ void ApplyRecord(NeedState& state, const Event& event) {
   state.set_subject(event.subject());
   if (state.version() == 0) state.set_submitted_us(event.logged_at_us());
   if (event.subject().starts_with(kHandOvers)) ApplyHandOver(*state.mutable_hand_over(), event);
+  if (event.has_figures_frozen()) ApplyFigures(state, event);
 }
 
 void AddRecordRows(const NeedState& state, std::vector<Row>* rows) {

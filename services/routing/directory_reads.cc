@@ -60,6 +60,17 @@ std::unexpected<Error> NoDirectory() {
   return Fail(Code::kFailedPrecondition, "NO_DIRECTORY", "No directory is active; activate one with ActivateDirectory.", "尚未启用机构目录，请联系管理员。");
 }
 
+Error DirectoryBad(const std::vector<v1::DirectoryProblem>& problems, std::string message) {
+  constexpr size_t kMostTold = 200;
+  Error error{Code::kFailedPrecondition, "DIRECTORY_BAD", std::move(message), "", {}, {}, std::nullopt};
+  for (const auto& problem : problems) {
+    if (error.fields.size() < kMostTold && !problem.warning()) {
+      error.fields.push_back({problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column(), problem.message() + " " + problem.remedy()});
+    }
+  }
+  return error;
+}
+
 void Routing::GetDirectory(const Caller&, const v1::GetDirectoryRequest&, Callback<Expected<v1::GetDirectoryResponse>> reply) {
   auto snapshot = world_.snapshots.Active();
   if (!snapshot) return reply(NoDirectory());
@@ -78,14 +89,7 @@ void Routing::ActivateDirectory(const Caller&, const v1::ActivateDirectoryReques
   LoadResult result = files.empty() ? LoadFolder(directory_folder_, today) : LoadFiles(files, today);
   v1::ActivateDirectoryResponse response;
   if (!result.loaded) {
-    Error error{
-        Code::kFailedPrecondition, "DIRECTORY_BAD", "The directory has errors and was refused whole; the former one stays active.", "", {}, {}, std::nullopt};
-    for (const auto& problem : result.problems) {
-      if (error.fields.size() < 200 && !problem.warning()) {
-        error.fields.push_back({problem.path() + ":" + std::to_string(problem.line()) + " " + problem.column(), problem.message() + " " + problem.remedy()});
-      }
-    }
-    return reply(std::unexpected(std::move(error)));
+    return reply(std::unexpected(DirectoryBad(result.problems, "The directory has errors and was refused whole; the former one stays active.")));
   }
   for (const auto& problem : result.problems) *response.add_problems() = problem;
   Loaded& loaded = *result.loaded;

@@ -6,17 +6,22 @@
 #include <utility>
 
 #include "commands/command.h"
+#include "commands/pumps.h"
 #include "commands/reactor.h"
 #include "gridloop/v1/routing_service.pb.h"
+#include "ports/stream.h"
 #include "routing/vanished_units.h"
 
 namespace gridloop {
 
 // FAILED_PRECONDITION/NO_DIRECTORY.
 std::unexpected<Error> NoDirectory();
+// FAILED_PRECONDITION/DIRECTORY_BAD with the errors among the problems, the first 200.
+Error DirectoryBad(const std::vector<v1::DirectoryProblem>& problems, std::string message);
 
 class Routing {
  public:
+  static constexpr size_t kMostComparisons = 4;
   // `directory_folder`: what ActivateDirectory without files reads; empty: there is none.
   explicit Routing(World& world, std::filesystem::path directory_folder = {}) : world_(world), directory_folder_(std::move(directory_folder)) {}
   // From here on wants and newer directories are acted on, until Stop or destruction. `clock_is_good` false: units past their
@@ -36,6 +41,7 @@ class Routing {
   void ListWorkers(const Caller& caller, const v1::ListWorkersRequest& request, Callback<Expected<v1::ListWorkersResponse>> reply);
   void ListCategories(const Caller& caller, const v1::ListCategoriesRequest& request, Callback<Expected<v1::ListCategoriesResponse>> reply);
   void ActivateDirectory(const Caller& caller, const v1::ActivateDirectoryRequest& request, Callback<Expected<v1::ActivateDirectoryResponse>> reply);
+  void CompareDirectories(const Caller& caller, const v1::CompareDirectoriesRequest& request, std::shared_ptr<Sink<v1::CompareDirectoriesResponse>> sink);
 
  private:
   void RouteOne(const std::string& subject, std::function<void(bool again_later)> done);
@@ -43,6 +49,7 @@ class Routing {
   std::filesystem::path directory_folder_;
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<VanishedUnits> vanished_;
+  Pumps comparisons_{kMostComparisons};
 };
 
 }  // namespace gridloop

@@ -20,6 +20,7 @@ void BindRouting(Router& router, Routing& service) {
   router.Bind(prefix + "ListWorkers", service, &Routing::ListWorkers);
   router.Bind(prefix + "ListCategories", service, &Routing::ListCategories);
   router.Bind(prefix + "ActivateDirectory", service, &Routing::ActivateDirectory);
+  router.Bind(prefix + "CompareDirectories", service, &Routing::CompareDirectories);
 }
 
 }  // namespace gridloop

@@ -703,6 +703,53 @@ TEST_F(Gridctl, TheZshScriptIsZsh) {
   EXPECT_EQ(ReadFile(directory_ / "completed"), "create list revoke\n") << "which of them fit, zsh looks itself";
 }
 
+TEST_F(Gridctl, AFolderIsComparedBeforeItIsActivated) {
+  const std::string number = Offered("compare-1");
+  const std::filesystem::path folder = directory_ / "candidate";
+  std::filesystem::copy(std::string(GRIDLOOP_SOURCE_DIR) + "/deploy/directory/taicang", folder);
+  std::string table = ReadFile(folder / "coverage.csv");
+  const std::string line = "320585100001,r-320585100001,,";
+  ASSERT_NE(table.find(line), std::string::npos);
+  std::ofstream(folder / "coverage.csv") << table.replace(table.find(line), line.size(), "320585100001,s02,,");
+  auto compared = Run({"directory", "compare", folder, "--from", "2026-03-01", "--to", "2026-04-01"}, centre_token_);
+  EXPECT_EQ(compared.code, 0) << compared.err;
+  EXPECT_NE(compared.out.find("1 of 1 needs would go elsewhere"), std::string::npos) << compared.out;
+  EXPECT_TRUE(std::regex_search(compared.out, std::regex("s02 +\\S+ +0 +1 +\\+1"))) << compared.out;
+  EXPECT_TRUE(std::regex_search(compared.out, std::regex(number + " +r-320585100001 under s01 +s02 +coverage +coverage"))) << compared.out;
+  auto json = Run({"-o", "json", "directory", "compare", folder, "--from", "2026-03-01", "--to", "2026-04-01"}, admin_token_);
+  EXPECT_NE(json.out.find("\"changed\": \"1\""), std::string::npos) << json.out;
+  EXPECT_EQ(Run({"directory", "compare", folder, "--from", "March", "--to", "2026-04-01"}, centre_token_).code, 2);
+  EXPECT_EQ(Run({"directory", "compare", directory_ / "none", "--from", "2026-03-01", "--to", "2026-04-01"}, centre_token_).code, 2);
+  EXPECT_EQ(Run({"directory", "compare", std::string(64, 'a'), "--from", "2026-03-01", "--to", "2026-04-01"}, centre_token_).code, 1);
+  EXPECT_EQ(Run({"directory", "compare", folder, "--from", "2026-03-01", "--to", "2026-04-01"}, auditor_token_).code, 5);
+  std::ofstream(folder / "coverage.csv", std::ios::app) << "320585100001,nobody,,\n";
+  EXPECT_EQ(Run({"directory", "compare", folder, "--from", "2026-03-01", "--to", "2026-04-01"}, centre_token_).code, 3);
+}
+
+TEST_F(Gridctl, FiguresAreATableOrASheetInEitherLanguage) {
+  Offered("figures-1");
+  auto table = Run({"figures", "--month", "2026-03", "--lang", "en"}, auditor_token_);
+  EXPECT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("not frozen"), std::string::npos) << table.out;
+  EXPECT_TRUE(std::regex_search(table.out, std::regex("needs by source +patrol +1\n"))) << table.out;
+  auto chinese = Run({"figures", "--month", "2026-03", "--lang", "zh", "--station", "s01"}, centre_token_);
+  EXPECT_TRUE(std::regex_search(chinese.out, std::regex("按来源 +patrol +巡查 +1\n"))) << chinese.out;
+  auto sheet = Run({"figures", "--month", "2026-03", "-o", "csv", "--lang", "zh"}, head1_token_);
+  EXPECT_TRUE(sheet.out.starts_with("\xEF\xBB\xBF月份,单位,定稿次数,指标,")) << sheet.out;
+  EXPECT_NE(sheet.out.find("2026-03,城厢镇社工站,,受理需求（件）,,,1,,,,\r\n"), std::string::npos) << sheet.out;
+  EXPECT_NE(Run({"-o", "json", "figures", "--month", "2026-03"}, auditor_token_).out.find("\"figure\": \"FIGURE_NEEDS\""), std::string::npos);
+  EXPECT_EQ(Run({"figures", "--month", "2026-03", "--station", "s02"}, head1_token_).code, 5);
+  EXPECT_EQ(Run({"figures", "--month", "2026-04"}, auditor_token_).code, 1);
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-03"}, auditor_token_).code, 1) << "the month goes on";
+  auto frozen = Run({"freeze-figures", "--month", "2026-02", "--request-id", "f-1"}, auditor_token_);
+  EXPECT_EQ(frozen.out, "2026-02 frozen, number 1\n") << frozen.err;
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-02", "--request-id", "f-1"}, auditor_token_).out, "2026-02 frozen, number 1  (was done already)\n");
+  EXPECT_NE(Run({"figures", "--month", "2026-02", "--lang", "zh"}, auditor_token_).out.find("第 1 次定稿"), std::string::npos);
+  EXPECT_EQ(Run({"freeze-figures", "--month", "2026-02"}, head1_token_).code, 5);
+  EXPECT_EQ(Run({"figures", "--month", "2026-03", "-o", "xls"}, auditor_token_).code, 2);
+  EXPECT_EQ(Run({"figures", "--month", "2026-03"}, admin_token_).code, 5);
+}
+
 TEST_F(Gridctl, EveryRpcHasAVerb) {
   std::string sources;
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());

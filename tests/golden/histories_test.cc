@@ -429,6 +429,16 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.Go(EVENT_TYPE_HAND_OVER_ADVANCED, [&](Event& e) { e.mutable_hand_over_advanced()->set_done(true); });
        w.Go(EVENT_TYPE_HAND_OVER_ADVANCED);  // is done
      }},
+    {"a-months-figures",
+     [](Writer& w) {
+       auto of_march = [](Event& e) { e.set_subject("figures/2026-03"); };
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, of_march);  // the month goes on
+       w.now_us = kNoonUs + 30 * 24 * kHourUs;
+       w.Go(EVENT_TYPE_NOTE_ADDED, of_march);
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, of_march);
+       w.Go(EVENT_TYPE_FIGURES_FROZEN, [](Event& e) { e.mutable_figures_frozen()->set_number(1); });  // was frozen
+       w.Go(EVENT_TYPE_FIGURES_FROZEN);
+     }},
     {"void-attempts",
      [](Writer& w) {
        ToOffer(w);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/forgetting.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -81,6 +83,21 @@ inline const store::v1::RunningClock* StepClock(const NeedState& head) {
   }
   return nullptr;
 }
+
+// Every type of event that there is; numbers are left out between them.
+inline const std::vector<v1::EventType>& AllTypes() {
+  static const std::vector<v1::EventType> all = [] {
+    std::vector<v1::EventType> types;
+    for (int number = 1; number < kEventTypeCount; ++number) {
+      if (v1::EventType_IsValid(number)) types.push_back(static_cast<v1::EventType>(number));
+    }
+    return types;
+  }();
+  return all;
+}
+
+// Those that only subjects other than needs take.
+inline bool IsOfARecord(v1::EventType type) { return type == v1::EVENT_TYPE_ACCESSED; }
 
 // A step beside the road, which may be illegal on this head.
 inline Event Branch(const NeedState& head, v1::EventType type) {
@@ -164,6 +181,21 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_PLAN_REVISED:
       event.mutable_plan_revised();
       break;
+    case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
+      event.mutable_supervision_note_added();
+      break;
+    case v1::EVENT_TYPE_FORGOTTEN:
+      event.mutable_forgotten()->set_reason(v1::FORGET_REASON_RETENTION_OVER);
+      for (const auto& key : KeysOf(head)) event.mutable_forgotten()->add_key_ids(key);
+      break;
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      event.mutable_keys_destroyed()->set_forgotten(head.forgotten_event_id());
+      break;
+    case v1::EVENT_TYPE_ACCESSED:
+      event.mutable_accessed()->set_need("needs/aaaaaaaaaaaaaaaaaaaaaaaaaa");
+      event.mutable_accessed()->set_purpose(v1::ACCESS_PURPOSE_SERVICE);
+      event.mutable_accessed()->add_parts("report");
+      break;
     default:
       break;
   }
@@ -210,6 +242,13 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
       return head.has_transfer();
     case v1::EVENT_TYPE_PLAN_REVISED:
       return head.casework();
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      return !head.forgotten_event_id().empty();
+    case v1::EVENT_TYPE_REOPENED:
+    case v1::EVENT_TYPE_AFTER_VISIT_RECORDED:
+    case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
+    case v1::EVENT_TYPE_FORGOTTEN:
+      return head.forgotten_us() == 0;
     default:
       return true;
   }
@@ -323,7 +362,7 @@ inline Event AcceptedDirectly(const NeedState& head) {
 // Seals the envelope as a ledger would and folds it.
 inline Void FoldNext(NeedState& state, Event event, uint64_t offset, int64_t logged_at_us = kNoonUs, const LifeCycle& rules = LifeCycle::Standard()) {
   event.set_magic(kEventMagic);
-  if (event.subject().empty()) event.set_subject(state.subject());
+  if (event.subject().empty()) event.set_subject(state.subject().empty() ? NeedSubject("app", "none") : state.subject());
   if (event.event_id().empty()) event.set_event_id(Sha256("event " + std::to_string(offset)).substr(0, 16));
   event.set_version(state.version() + 1);
   event.set_prev_digest(state.head_digest());

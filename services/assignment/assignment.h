@@ -14,6 +14,7 @@ namespace gridloop {
 class Assignment {
  public:
   static constexpr size_t kMostWatchers = 1024;
+  static constexpr size_t kMostReadings = 256;  // of needs with their history, at once
   explicit Assignment(World& world) : world_(world) {}
   // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
@@ -51,17 +52,29 @@ class Assignment {
   void AcceptTransfer(const Caller& caller, const v1::AcceptTransferRequest& request, Callback<Expected<v1::AcceptTransferResponse>> reply);
   void DeclineTransfer(const Caller& caller, const v1::DeclineTransferRequest& request, Callback<Expected<v1::DeclineTransferResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
+  void AddSupervisionNote(const Caller& caller, const v1::AddSupervisionNoteRequest& request, Callback<Expected<v1::AddSupervisionNoteResponse>> reply);
+  void ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& request, Callback<Expected<v1::ForgetNeedResponse>> reply);
 
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
+  void ForgetOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
-  // The events of a need with their personal parts; what was forgotten stays closed.
-  Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;
+  struct Reading;
+  // Opens what the reading is allowed, which is in the access log by then.
+  Expected<void> Open(Reading& reading) const;
+  // The events of a need with their personal parts; what was forgotten stays closed, and `forgotten` is set.
+  Expected<std::vector<Event>> OpenedHistory(const NeedState& state, bool* forgotten) const;
+  Expected<v1::ForgetPlan> PlanForgetting(const std::string& name) const;
+  // On a thread that may read the log for a while; false: too many do.
+  bool ReadLater(std::function<void()> read);
+  static std::unexpected<Error> TooManyReadings();
   World& world_;
   Pumps pumps_{kMostWatchers};
+  Pumps readings_{kMostReadings};
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;
+  std::unique_ptr<Reactor> forgettings_;
 };
 
 }  // namespace gridloop

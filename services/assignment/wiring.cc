@@ -38,6 +38,8 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "DeclineTransfer", service, &Assignment::DeclineTransfer);
   router.Bind(prefix + "ReopenNeed", service, &Assignment::ReopenNeed);
   router.Bind(prefix + "RecordAfterVisit", service, &Assignment::RecordAfterVisit);
+  router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
+  router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
 }
 
 }  // namespace gridloop

@@ -22,6 +22,9 @@ class Audit {
   void GetTimeline(const Caller& caller, const v1::GetTimelineRequest& request, Callback<Expected<v1::GetTimelineResponse>> reply);
   void ExplainDeadline(const Caller& caller, const v1::ExplainDeadlineRequest& request, Callback<Expected<v1::ExplainDeadlineResponse>> reply);
   void ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& request, Callback<Expected<v1::ListOpenLoopsResponse>> reply);
+  void ListAccesses(const Caller& caller, const v1::ListAccessesRequest& request, Callback<Expected<v1::ListAccessesResponse>> reply);
+  void GetMasterKeys(const Caller& caller, const v1::GetMasterKeysRequest& request, Callback<Expected<v1::GetMasterKeysResponse>> reply);
+  void RotateMasterKey(const Caller& caller, const v1::RotateMasterKeyRequest& request, Callback<Expected<v1::RotateMasterKeyResponse>> reply);
   void ExportEvents(const Caller& caller, const v1::ExportEventsRequest& request, std::shared_ptr<Sink<v1::ExportEventsResponse>> sink);
 
  private:

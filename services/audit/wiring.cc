@@ -12,6 +12,9 @@ void BindAudit(Router& router, Audit& service) {
   router.Bind(prefix + "ExplainDeadline", service, &Audit::ExplainDeadline);
   router.Bind(prefix + "ListOpenLoops", service, &Audit::ListOpenLoops);
   router.Bind(prefix + "ExportEvents", service, &Audit::ExportEvents);
+  router.Bind(prefix + "ListAccesses", service, &Audit::ListAccesses);
+  router.Bind(prefix + "GetMasterKeys", service, &Audit::GetMasterKeys);
+  router.Bind(prefix + "RotateMasterKey", service, &Audit::RotateMasterKey);
 }
 
 }  // namespace gridloop

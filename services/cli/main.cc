@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   AddCentreVerbs(app, session);
   AddDirectoryVerbs(app, session);
   AddAuditVerbs(app, session);
+  AddConfidentialityVerbs(app, session);
   AddToolVerbs(app, session);
   try {
     app.parse(argc, argv);

@@ -23,6 +23,7 @@ void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, veri
 void AddCentreVerbs(CLI::App& app, Session& session);     // held, confirm, dispatch, recall, explain-route, replay-route
 void AddDirectoryVerbs(CLI::App& app, Session& session);  // directory …, units, unit, workers, categories
 void AddAuditVerbs(CLI::App& app, Session& session);      // timeline, deadline, loops, export
+void AddConfidentialityVerbs(CLI::App& app, Session& session);  // supervise, forget, accesses, keys …
 void AddToolVerbs(CLI::App& app, Session& session);       // token …, clock …, health, call
 
 // `run` gives the exit code.

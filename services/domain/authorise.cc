@@ -42,7 +42,14 @@ bool Decides(const v1::Actor& actor, const store::v1::NeedState& state) {
   return decides_on(state.extension()) || (state.stage() != v1::STAGE_ON_HOLD && decides_on(state.hold()));
 }
 
+bool Supervises(const v1::Actor& actor, const store::v1::NeedState& state) {
+  if (actor.role() != v1::ROLE_SUPERVISOR) return false;
+  return std::ranges::any_of(actor.stations(), [&](const std::string& station) { return station == state.station() || station == state.unit(); });
+}
+
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
+  // Guidance and oversight are not the work, whoever of the directory has such a credential.
+  if (actor.role() == v1::ROLE_SUPERVISOR || actor.role() == v1::ROLE_OVERSIGHT) return false;
   if (WorksOn(state, actor.worker()) || Verifies(actor, state) || Decides(actor, state)) return true;
   if (actor.role() == v1::ROLE_STATION_HEAD && IsAskedToTakeOver(actor, state)) return true;
   // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
@@ -90,6 +97,8 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
       return Assigned(actor, state);
     case v1::RELATION_PROPOSED_UNIT:
       return IsAskedToTakeOver(actor, state);
+    case v1::RELATION_SUPERVISED:
+      return Supervises(actor, state);
     default:
       return false;
   }
@@ -113,6 +122,10 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 }
 
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }
+
+bool MayReadSupervision(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return !MustCut(actor, state) && (Assigned(actor, state) || HeadsIt(actor, state) || Supervises(actor, state));
+}
 
 bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) { return state.restricted() && !Assigned(actor, state); }
 

@@ -17,6 +17,8 @@ constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,    
                                                 STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED, STAGE_IN_SERVICE,
                                                 STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD};
 
+constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN};
+
 LifeCycle MakeStandard() {
   LifeCycle table;
   auto to = [&table](std::initializer_list<Stage> from, EventType type, Stage next) {
@@ -72,6 +74,11 @@ LifeCycle MakeStandard() {
   same(kWorking, EVENT_TYPE_HOLD_REQUESTED);
   to(kWorking, EVENT_TYPE_HOLD_DECIDED, STAGE_ON_HOLD);  // fold stays when it was refused
   table.At(STAGE_ON_HOLD, EVENT_TYPE_RESUMED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
+  // Confidentiality; a supervisor advises at any time.
+  same(kOpen, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
+  same(kEnded, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
+  same(kEnded, EVENT_TYPE_FORGOTTEN);
+  same(kEnded, EVENT_TYPE_KEYS_DESTROYED);
   return table;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "domain/fold.h"
+#include "domain/records.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -71,6 +72,11 @@ std::vector<Row> Rows(const NeedState& state) {
   std::vector<Row> all;
   if (state.version() == 0) return all;
   const std::string& subject = state.subject();
+  if (!IsNeed(subject)) {
+    AddRecordRows(state, &all);
+    std::ranges::sort(all);
+    return all;
+  }
   auto add = [&all](std::string key) { all.push_back({std::move(key)}); };
   std::string head = rows::BigEndian(state.head_offset());
   add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
@@ -91,7 +97,7 @@ std::vector<Row> Rows(const NeedState& state) {
       if (worker != state.worker()) add(rows::WorkerPrefix(worker) + subject);
     }
   }
-  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : 'o') + subject);
+  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : want == Want::kOffer ? 'o' : 'f') + subject);
   std::ranges::sort(all);
   auto last = std::ranges::unique(all);
   all.erase(last.begin(), last.end());

@@ -78,7 +78,8 @@ class Ledger {
 
   // Looks up event_id in the head's applied ids (same body_mac: the original verdict, replayed; another one:
   // kAlreadyExists/REQUEST_ID_REUSED), compares `etag` (a version in decimal) if given (kAborted/ETAG_MISMATCH with
-  // metadata version), runs decide, appends durably and reports. `deadline_us` as above. A subject that does not exist: kNotFound/NEED_NOT_FOUND.
+  // metadata version), runs decide, appends durably and reports. `deadline_us` as above. A need that does not exist:
+  // kNotFound/NEED_NOT_FOUND; any other subject is decided on from an empty state (version 0) first.
   virtual void Decide(std::string subject, std::string event_id, std::string body_mac, std::optional<std::string> etag, DecideFn decide, int64_t deadline_us,
                       Callback<Expected<Verdict>> done) = 0;
 

@@ -80,6 +80,8 @@ inline v1::EventType AskedBefore(v1::EventType type) {
       return v1::EVENT_TYPE_TRANSFER_PROPOSED;
     case v1::EVENT_TYPE_HOLD_DECIDED:
       return v1::EVENT_TYPE_HOLD_REQUESTED;
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      return v1::EVENT_TYPE_FORGOTTEN;
     default:
       return v1::EVENT_TYPE_UNSPECIFIED;
   }

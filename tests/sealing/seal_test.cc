@@ -29,6 +29,8 @@ class MapKeys : public KeyStore {
     forgotten = true;
     return {};
   }
+  Expected<void> RotateMaster(const std::string&, int64_t) override { return {}; }
+  MasterKeyStatus Masters() const override { return {}; }
   SealingKey key{std::string(16, 'i'), std::string(32, 'k')};
   bool forgotten = false;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "domain/records.h"
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
@@ -10,7 +11,7 @@
 namespace gridloop {
 namespace {
 
-constexpr uint32_t kViewSchema = 3;
+constexpr uint32_t kViewSchema = 4;
 constexpr int64_t kQueueFullRetryUs = 50'000;
 constexpr int kFoldBatch = 2'000;
 constexpr std::string_view kHotTables = "dkw";  // row_keys.h
@@ -465,7 +466,10 @@ Expected<Verdict> Committer::ProcessOne(Request& request, Batch& batch) {
                   "同一请求编号已用于另一内容，请重新提交。");
     }
   }
-  if (!append && !head) return std::unexpected(NeedNotFound());
+  // A need begins with a report; whatever else is on the ledger with the first decision on it.
+  static const NeedState kNothing;
+  if (!append && !head && IsNeed(request.subject)) return std::unexpected(NeedNotFound());
+  const NeedState& at = head ? *head : kNothing;
   if (request.deadline_us != 0 && clock_.WallUs() > request.deadline_us) {
     return Fail(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "The deadline passed before it was decided; nothing was written.",
                 "已超时，未作任何处理，请重新提交。");
@@ -478,25 +482,25 @@ Expected<Verdict> Committer::ProcessOne(Request& request, Batch& batch) {
     if (request.etag) {
       uint64_t version = 0;
       auto [end, wrong] = std::from_chars(request.etag->data(), request.etag->data() + request.etag->size(), version);
-      if (wrong != std::errc{} || end != request.etag->data() + request.etag->size() || version != head->version()) {
+      if (wrong != std::errc{} || end != request.etag->data() + request.etag->size() || version != at.version()) {
         Error error{Code::kAborted,
                     "ETAG_MISMATCH",
                     "The need has changed since; get it again and decide again.",
                     "内容已更新，请刷新后再操作。",
                     {},
-                    {{"version", std::to_string(head->version())}},
+                    {{"version", std::to_string(at.version())}},
                     std::nullopt};
         return std::unexpected(std::move(error));
       }
     }
-    auto decided = request.decide(*head, batch.logged_at_us);
+    auto decided = request.decide(at, batch.logged_at_us);
     if (!decided) return std::unexpected(std::move(decided.error()));
     event = std::move(*decided);
     if (event.subject() != request.subject || event.event_id() != request.event_id) {
-      return Fail(Code::kInternal, "DECISION_MISNAMED", "The decision names another need or event than it was asked for; nothing was written.");
+      return Fail(Code::kInternal, "DECISION_MISNAMED", "The decision names another subject or event than it was asked for; nothing was written.");
     }
-    event.set_version(head->version() + 1);
-    event.set_prev_digest(head->head_digest());
+    event.set_version(at.version() + 1);
+    event.set_prev_digest(at.head_digest());
   }
   event.set_magic(kEventMagic);
   event.set_rules_epoch(kRulesEpoch);

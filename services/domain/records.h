@@ -1,0 +1,23 @@
+// Subjects that are no needs. They share with needs the envelope, the chain, the retries and the list of void attempts, and have no stage,
+// no owner and no clock. Pure; fold's own.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "domain/fold.h"
+
+namespace gridloop {
+
+bool IsNeed(std::string_view subject);
+
+// Of an event of a subject that is no need, or would be one: may it be applied? A subject takes the events of its collection only.
+Void CheckRecord(const NeedState& state, const Event& event);
+
+// After CheckRecord said kNone.
+void ApplyRecord(NeedState& state, const Event& event);
+
+// By which a list finds it. An access log has none: it is found through its need.
+void AddRecordRows(const NeedState& state, std::vector<Row>* rows);
+
+}  // namespace gridloop

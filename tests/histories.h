@@ -97,7 +97,9 @@ inline const std::vector<v1::EventType>& AllTypes() {
 }
 
 // Those that only subjects other than needs take.
-inline bool IsOfARecord(v1::EventType type) { return type == v1::EVENT_TYPE_ACCESSED; }
+inline bool IsOfARecord(v1::EventType type) {
+  return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED || type == v1::EVENT_TYPE_ACCESSED;
+}
 
 // A step beside the road, which may be illegal on this head.
 inline Event Branch(const NeedState& head, v1::EventType type) {
@@ -181,6 +183,46 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_PLAN_REVISED:
       event.mutable_plan_revised();
       break;
+    case v1::EVENT_TYPE_REFERRED_OUT:
+      event.mutable_referred_out()->set_to("12345");
+      StartClock(&event, v1::CLOCK_KIND_REFERRAL, kNoonUs + 3 * kHourUs);
+      AddPauses(head, kNoonUs, &event);
+      break;
+    case v1::EVENT_TYPE_REFERRAL_RECEIVED:
+      event.mutable_referral_received()->set_referral(head.referral().event_id());
+      event.mutable_referral_received()->set_receipt("R-1");
+      break;
+    case v1::EVENT_TYPE_REFERRAL_RETURNED:
+      event.mutable_referral_returned()->set_referral(head.referral().event_id());
+      StartClock(&event, v1::CLOCK_KIND_CENTER, kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_CLOSED:
+      event.mutable_closed()->mutable_closing()->set_reason(head.services() > 0 ? v1::CLOSING_REASON_GOALS_MET : v1::CLOSING_REASON_MOVED);
+      event.mutable_closed()->set_reopen_until_us(kHoldEndUs);
+      break;
+    case v1::EVENT_TYPE_SUPPORT_ADDED:
+      event.mutable_support_added()->set_unit("r-9");
+      event.mutable_support_added()->set_station("s09");
+      event.mutable_support_added()->set_worker("w-9");
+      event.mutable_support_added()->set_organisation("org-9");
+      break;
+    case v1::EVENT_TYPE_SUPPORT_ENDED:
+      event.mutable_support_ended()->set_unit("r-9");
+      event.mutable_support_ended()->set_worker("w-9");
+      break;
+    case v1::EVENT_TYPE_HANDED_OVER:
+      event.mutable_actor()->set_role(v1::ROLE_SYSTEM);
+      event.mutable_handed_over()->set_hand_over("handovers/1");
+      event.mutable_handed_over()->set_worker("w-1");
+      event.mutable_handed_over()->set_successor("w-2");
+      event.mutable_handed_over()->set_organisation("org-2");
+      break;
+    case v1::EVENT_TYPE_HAND_OVER_STARTED:
+      event.mutable_hand_over_started()->add_workers("w-1");
+      break;
+    case v1::EVENT_TYPE_HAND_OVER_ADVANCED:
+      event.mutable_hand_over_advanced()->set_worker("w-1");
+      break;
     case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
       event.mutable_supervision_note_added();
       break;
@@ -199,6 +241,15 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
     default:
       break;
   }
+  return event;
+}
+
+// The worker who leaves has no successor: where he was at work the head is to assign somebody.
+inline Event LeftToTheHead(const NeedState& head) {
+  Event event = Branch(head, v1::EVENT_TYPE_HANDED_OVER);
+  event.mutable_handed_over()->clear_successor();
+  event.mutable_handed_over()->clear_organisation();
+  if (LeavesNobody(head, event)) StartClock(&event, v1::CLOCK_KIND_ASSIGNMENT, kNoonUs + 3 * kHourUs);
   return event;
 }
 
@@ -242,6 +293,18 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
       return head.has_transfer();
     case v1::EVENT_TYPE_PLAN_REVISED:
       return head.casework();
+    case v1::EVENT_TYPE_REFERRAL_RECEIVED:
+    case v1::EVENT_TYPE_REFERRAL_RETURNED:
+      return head.has_referral();
+    case v1::EVENT_TYPE_SUPPORT_ADDED:
+      return head.worker() != "w-9" && std::ranges::find(head.supports(), "w-9", &store::v1::Support::worker) == head.supports().end();
+    case v1::EVENT_TYPE_SUPPORT_ENDED:
+      return std::ranges::find(head.supports(), "w-9", &store::v1::Support::worker) != head.supports().end();
+    case v1::EVENT_TYPE_HANDED_OVER: {
+      auto is_his = [](const auto& each) { return each == "w-1"; };
+      return is_his(head.worker()) || is_his(head.offer().worker()) || std::ranges::any_of(head.co_workers(), is_his) ||
+             std::ranges::any_of(head.alerts(), [&](const auto& alert) { return is_his(alert.worker()); });
+    }
     case v1::EVENT_TYPE_KEYS_DESTROYED:
       return !head.forgotten_event_id().empty();
     case v1::EVENT_TYPE_REOPENED:
@@ -362,7 +425,7 @@ inline Event AcceptedDirectly(const NeedState& head) {
 // Seals the envelope as a ledger would and folds it.
 inline Void FoldNext(NeedState& state, Event event, uint64_t offset, int64_t logged_at_us = kNoonUs, const LifeCycle& rules = LifeCycle::Standard()) {
   event.set_magic(kEventMagic);
-  if (event.subject().empty()) event.set_subject(state.subject().empty() ? NeedSubject("app", "none") : state.subject());
+  if (event.subject().empty()) event.set_subject(state.version() == 0 ? NeedSubject("app", "r") : state.subject());
   if (event.event_id().empty()) event.set_event_id(Sha256("event " + std::to_string(offset)).substr(0, 16));
   event.set_version(state.version() + 1);
   event.set_prev_digest(state.head_digest());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "assignment/evaluation.h"
+#include "assignment/steps.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/escalation.h"
@@ -24,17 +26,6 @@ std::unexpected<Error> HeadAccepts() {
   return Fail(Code::kPermissionDenied, "HEAD_ACCEPTS", "This offer is accepted or declined by the station's head.", "此派单须由站长接单或退单。");
 }
 
-// Posted at the unit, the station, or any unit under that station; or at work on the need already, or rung by it (the roster
-// of a crisis may be the centre's).
-bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& id, int64_t now_us) {
-  if (WorksOn(head, id) || IsAsked(head, id)) return true;
-  const v1::Worker* worker = snapshot.WorkerAt(id, now_us);
-  return worker != nullptr && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
-           std::string unit = BareId(post.unit());
-           return (unit == head.unit() || snapshot.StationOf(unit) == head.station()) && snapshot.IsValid(post.validity(), now_us);
-         });
-}
-
 // Is there nobody at the station who may verify? A special unit's is the centre itself, and heads may have served.
 bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now_us) {
   if (head.station() == head.center() || head.station() == snapshot.center()) return true;
@@ -43,12 +34,6 @@ bool NoHeadVerifies(const Snapshot& snapshot, const NeedState& head, int64_t now
     actor.set_worker(BareId(worker->name()));
     return snapshot.IsHead(*worker, head.station(), now_us) && !HasExecuted(head, WithOrganisation(actor, &snapshot, now_us));
   });
-}
-
-// Until when a need that ends now may be reopened by policy; 0: not at all.
-int64_t ReopenUntil(const Snapshot* snapshot, int64_t now_us) {
-  constexpr int64_t kDayUs = 86'400'000'000;
-  return snapshot == nullptr || snapshot->policy().reopen_days() == 0 ? 0 : now_us + snapshot->policy().reopen_days() * kDayUs;
 }
 
 bool Runs(const NeedState& head, v1::ClockKind kind) {
@@ -70,13 +55,6 @@ v1::ClockKind StepClock(v1::Stage stage) {
     default:
       return v1::CLOCK_KIND_SERVICE;
   }
-}
-
-// Starts it. Assessment is a promise that runs since the dispatch; when it has fired and its chase is over, assignment's limit
-// watches in its place.
-void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
-  if (stage == v1::STAGE_ASSIGNED && Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
-  *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
 }
 
 // Their form: an id that nobody knows is named in an error, and must be short and no text for that.
@@ -108,30 +86,6 @@ std::optional<int64_t> CheckPast(std::string_view field, const google::protobuf:
   return at_us;
 }
 
-void CheckClosing(const v1::Closing& closing, std::vector<FieldViolation>* violations) {
-  if (closing.reason() == v1::CLOSING_REASON_UNSPECIFIED || !v1::ClosingReason_IsValid(closing.reason())) {
-    violations->push_back({"closing.reason", "is required"});
-  }
-  if (closing.reason() == v1::CLOSING_REASON_REFERRED_OUT) {
-    violations->push_back({"closing.reason", "a referral cannot be recorded yet: keep the need open and note whom it was referred to"});
-  }
-  if (!v1::GoalsOutcome_IsValid(closing.goals())) violations->push_back({"closing.goals", "must be met, partly or not met"});
-  if (!v1::Grade_IsValid(closing.final_grade())) violations->push_back({"closing.final_grade", "must be one to four"});
-  CheckText("closing.result_summary", closing.result_summary(), 1, 2000, violations);
-  CheckText("closing.reporter_sentence", closing.reporter_sentence(), 1, 200, violations);
-  CheckText("closing.services_given", closing.services_given(), 0, 1000, violations);
-  CheckText("closing.unconfirmed_reason", closing.unconfirmed_reason(), 0, 300, violations);
-  CheckText("closing.unmet_needs", closing.unmet_needs(), 0, 1000, violations);
-  if (!closing.follow_up_date().empty() && DaysFromDate(closing.follow_up_date()) == INT64_MIN) {
-    violations->push_back({"closing.follow_up_date", "must be a date, YYYY-MM-DD"});
-  }
-  if (closing.satisfaction() < 0 || closing.satisfaction() > 5) violations->push_back({"closing.satisfaction", "must be 1 to 5, or 0 if not asked"});
-  if (closing.evidence_sha256_size() > 20) violations->push_back({"closing.evidence_sha256", "at most 20 are taken"});
-  for (const auto& digest : closing.evidence_sha256()) {
-    if (digest.size() != 32) violations->push_back({"closing.evidence_sha256", "must be 32 bytes each"});
-  }
-}
-
 // A type that an assessment names, which may be empty.
 void CheckType(const Snapshot* snapshot, const std::string& type, int64_t now_us, std::vector<FieldViolation>* violations) {
   if (type.empty()) return;
@@ -148,6 +102,34 @@ void CheckPlan(const google::protobuf::RepeatedPtrField<std::string>& goals, con
 }
 
 }  // namespace
+
+// Posted at the unit, the station, or any unit under that station; or at work on the need already, or rung by it (the roster
+// of a crisis may be the centre's).
+bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& id, int64_t now_us) {
+  if (WorksOn(head, id) || IsAsked(head, id)) return true;
+  const v1::Worker* worker = snapshot.WorkerAt(id, now_us);
+  return worker != nullptr && std::ranges::any_of(worker->posts(), [&](const v1::Post& post) {
+           std::string unit = BareId(post.unit());
+           return (unit == head.unit() || snapshot.StationOf(unit) == head.station()) && snapshot.IsValid(post.validity(), now_us);
+         });
+}
+
+// Until when a need that ends now may be reopened by policy; 0: not at all.
+int64_t ReopenUntil(const Snapshot* snapshot, int64_t now_us) {
+  constexpr int64_t kDayUs = 86'400'000'000;
+  return snapshot == nullptr || snapshot->policy().reopen_days() == 0 ? 0 : now_us + snapshot->policy().reopen_days() * kDayUs;
+}
+
+// Starts it. Assessment is a promise that runs since the dispatch; when it has fired and its chase is over, assignment's limit
+// watches in its place.
+void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
+  if (stage == v1::STAGE_ASSIGNED && Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
+  *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
+}
+
+Expected<std::set<std::string>> OrganisationsOf(const Snapshot* snapshot, int64_t at_us, const std::vector<std::string>& workers) {
+  return Organisations(snapshot, at_us, workers);
+}
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
   std::vector<FieldViolation> violations;
@@ -425,34 +407,16 @@ void Assignment::RequestClosing(const Caller& caller, const v1::RequestClosingRe
   Event event;
   event.set_type(v1::EVENT_TYPE_CLOSING_REQUESTED);
   *event.mutable_closing_requested()->mutable_closing() = request.closing();
-  // Sealed away before the decision, so looked at here.
-  bool services_told = !request.closing().services_given().empty();
-  bool confirmation_told = request.closing().confirmed() || !request.closing().unconfirmed_reason().empty();
-  auto decide = [services_told, confirmation_told](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
-    const auto& closing = made.closing_requested().closing();
-    if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && head.services() == 0) {
-      return Fail(Code::kFailedPrecondition, "NO_SERVICE_YET", "Goals are met only after a service; record it first, or give another reason.",
-                  "尚无服务记录，不能以目标达成结案。");
-    }
-    std::vector<FieldViolation> missing;
-    if (head.casework() && head.services() > 0) {
-      // Of somebody who was not found, or of what was not so, there is no result to measure.
-      bool measured = closing.reason() != v1::CLOSING_REASON_NOT_FOUND && closing.reason() != v1::CLOSING_REASON_UNFOUNDED;
-      if (measured && closing.goals() == v1::GOALS_OUTCOME_UNSPECIFIED) missing.push_back({"closing.goals", "is required for casework"});
-      if (measured && closing.final_grade() == v1::GRADE_UNSPECIFIED) missing.push_back({"closing.final_grade", "is required for casework"});
-      if (!services_told) missing.push_back({"closing.services_given", "is required for casework: say what was given"});
-      // Who refused, moved, died or is lost cannot be asked.
-      if (closing.reason() == v1::CLOSING_REASON_GOALS_MET && !confirmation_told) {
-        missing.push_back({"closing.unconfirmed_reason", "is required for casework that neither the person nor the guardian confirmed"});
-      }
-    }
-    if (auto refused = Refuse(std::move(missing))) return std::unexpected(std::move(*refused));
+  auto decide = [told = ToldIn(request.closing())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    auto& asked = *made.mutable_closing_requested();
+    asked.clear_checklist();
+    if (auto good = FitsTheWork(asked.closing(), told, head, snapshot, asked.mutable_checklist()); !good) return good;
     bool centre = head.urgency() == v1::URGENCY_CRISIS;
     if (snapshot != nullptr) {
       for (const auto& rule : snapshot->policy().grades()) centre |= rule.grade() == head.grade() && rule.verified_by_center();
       centre |= NoHeadVerifies(*snapshot, head, now_us);
     }
-    made.mutable_closing_requested()->set_verified_by_center(centre);
+    asked.set_verified_by_center(centre);
     *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_VERIFICATION, head, now_us);
     return {};
   };
@@ -488,6 +452,27 @@ void Assignment::VerifyClosing(const Caller& caller, const v1::VerifyClosingRequ
     return {};
   };
   Run(world_, caller, request, "verify-closing", std::move(event), std::move(violations), decide, std::move(reply));
+}
+
+void Assignment::CloseNeed(const Caller& caller, const v1::CloseNeedRequest& request, Callback<Expected<v1::CloseNeedResponse>> reply) {
+  std::vector<FieldViolation> violations;
+  CheckClosing(request.closing(), &violations);
+  if (request.closing().reason() == v1::CLOSING_REASON_ANSWERED) violations.push_back({"closing.reason", "an answer at once is given with AnswerNeed"});
+  Event event;
+  event.set_type(v1::EVENT_TYPE_CLOSED);
+  *event.mutable_closed()->mutable_closing() = request.closing();
+  auto decide = [told = ToldIn(request.closing())](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
+    auto& closed = *made.mutable_closed();
+    if (NeedsVerifier(closed.closing(), head, snapshot, now_us)) {
+      return Fail(Code::kFailedPrecondition, "VERIFIER_NEEDED", "Somebody else verifies this closing by policy; ask for it with RequestClosing.",
+                  "按规定此件须经审核结案，请申请结案。");
+    }
+    closed.clear_checklist();
+    if (auto good = FitsTheWork(closed.closing(), told, head, snapshot, closed.mutable_checklist()); !good) return good;
+    closed.set_reopen_until_us(ReopenUntil(snapshot, now_us));
+    return {};
+  };
+  Run(world_, caller, request, "close", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Assignment::ReopenNeed(const Caller& caller, const v1::ReopenNeedRequest& request, Callback<Expected<v1::ReopenNeedResponse>> reply) {
@@ -529,11 +514,11 @@ void Assignment::EscalateNeed(const Caller& caller, const v1::EscalateNeedReques
   event.mutable_escalated()->set_reason(request.reason());
   auto decide = [by = caller.actor](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     if (auto good = TakesMore(head); !good) return good;
-    Escalation up = OneLevelUp(head, snapshot != nullptr ? snapshot->policy().escalation_levels() : 0, by);
+    const v1::ClockKind chased = ChasedKind(*NextClock(head));
+    Escalation up = OneLevelUp(head, snapshot != nullptr ? &snapshot->policy() : nullptr, chased, now_us, by);
     made.mutable_escalated()->set_level(up.level);
     made.mutable_escalated()->set_unit(up.unit);
-    const v1::ClockKind chased = ChasedKind(*NextClock(head));
-    v1::ClockStart chase = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
+    v1::ClockStart chase = StartChase(snapshot, head, up, now_us, chased);
     // One chase of a kind runs; whoever escalates again does not put it off.
     for (const auto& clock : head.clocks()) {
       if (clock.start().kind() != v1::CLOCK_KIND_CHASE || clock.start().chased() != chased || clock.start().due_us() >= chase.due_us()) continue;

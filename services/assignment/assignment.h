@@ -51,6 +51,15 @@ class Assignment {
   void ProposeTransfer(const Caller& caller, const v1::ProposeTransferRequest& request, Callback<Expected<v1::ProposeTransferResponse>> reply);
   void AcceptTransfer(const Caller& caller, const v1::AcceptTransferRequest& request, Callback<Expected<v1::AcceptTransferResponse>> reply);
   void DeclineTransfer(const Caller& caller, const v1::DeclineTransferRequest& request, Callback<Expected<v1::DeclineTransferResponse>> reply);
+  void ReferOut(const Caller& caller, const v1::ReferOutRequest& request, Callback<Expected<v1::ReferOutResponse>> reply);
+  void ConfirmReferral(const Caller& caller, const v1::ConfirmReferralRequest& request, Callback<Expected<v1::ConfirmReferralResponse>> reply);
+  void ReturnReferral(const Caller& caller, const v1::ReturnReferralRequest& request, Callback<Expected<v1::ReturnReferralResponse>> reply);
+  void CloseNeed(const Caller& caller, const v1::CloseNeedRequest& request, Callback<Expected<v1::CloseNeedResponse>> reply);
+  void AddSupport(const Caller& caller, const v1::AddSupportRequest& request, Callback<Expected<v1::AddSupportResponse>> reply);
+  void EndSupport(const Caller& caller, const v1::EndSupportRequest& request, Callback<Expected<v1::EndSupportResponse>> reply);
+  void HandOverWork(const Caller& caller, const v1::HandOverWorkRequest& request, Callback<Expected<v1::HandOverWorkResponse>> reply);
+  void GetHandOver(const Caller& caller, const v1::GetHandOverRequest& request, Callback<Expected<v1::GetHandOverResponse>> reply);
+  void ListHandOvers(const Caller& caller, const v1::ListHandOversRequest& request, Callback<Expected<v1::ListHandOversResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
   void AddSupervisionNote(const Caller& caller, const v1::AddSupervisionNoteRequest& request, Callback<Expected<v1::AddSupervisionNoteResponse>> reply);
   void ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& request, Callback<Expected<v1::ForgetNeedResponse>> reply);
@@ -58,6 +67,9 @@ class Assignment {
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
+  void HandOverSome(const std::string& subject, std::function<void(bool again_later)> done);
+  void Advance(const std::shared_ptr<const NeedState>& hand_over, const std::string& worker, const std::string& cursor, int handed_over, int unassigned,
+               bool last, std::function<void(bool again_later)> done);
   void ForgetOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   struct Reading;
@@ -74,6 +86,7 @@ class Assignment {
   Pumps readings_{kMostReadings};
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;
+  std::unique_ptr<Reactor> hand_overs_;
   std::unique_ptr<Reactor> forgettings_;
 };
 

@@ -22,13 +22,14 @@ std::optional<int64_t> ForgettableFrom(const Snapshot* snapshot, const NeedState
 Expected<void> CheckForgettable(const NeedState& state) {
   if (state.forgotten_us() != 0) return NeedForgotten();
   if (Ended(state)) return {};
-  return Fail(Code::kFailedPrecondition, "NEED_OPEN", "Only what has ended is forgotten; close the need first.", "未办结的需求不能删除个人信息，请先结案。");
+  return Fail(Code::kFailedPrecondition, "WRONG_STAGE", "Only what has ended is forgotten; close the need first.", "未办结的需求不能删除个人信息，请先结案。");
 }
 
 }  // namespace
 
 std::unexpected<Error> Assignment::TooManyReadings() {
-  Error busy{Code::kResourceExhausted, "TOO_MANY_READINGS", "Too many needs are being read; ask again in a moment.", "系统繁忙，请稍后重试。", {}, {}, 1'000'000};
+  Error busy{
+      Code::kResourceExhausted, "TOO_MANY_READINGS", "Too many needs are being read; ask again in a moment.", "系统繁忙，请稍后重试。", {}, {}, 1'000'000};
   return std::unexpected(std::move(busy));
 }
 
@@ -111,7 +112,8 @@ void Assignment::ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& r
     if (auto good = CheckForgettable(head); !good) return good;
     const auto from_us = ForgettableFrom(snapshot, head);
     if (!from_us) {
-      return Fail(Code::kFailedPrecondition, "FORGET_NEVER", "The policy lets nothing be forgotten: set forget_after_days.", "政策未设定个人信息保存期限，不能删除。");
+      return Fail(Code::kFailedPrecondition, "FORGET_NEVER", "The policy lets nothing be forgotten: set forget_after_days.",
+                  "政策未设定个人信息保存期限，不能删除。");
     }
     if (now_us < *from_us) {
       return Fail(Code::kFailedPrecondition, "FORGET_TOO_EARLY",

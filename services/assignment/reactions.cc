@@ -1,5 +1,9 @@
-// What assignment does by itself: makes offers, and acts on passed deadlines: offers expire, pauses end, the rest escalates.
+// What assignment does by itself: makes offers, and acts on passed deadlines: offers expire, pauses end, referrals come
+// back, the rest escalates.
+#include <map>
+
 #include "assignment/assignment.h"
+#include "assignment/steps.h"
 #include "commands/run.h"
 #include "domain/escalation.h"
 #include "domain/offers.h"
@@ -15,8 +19,9 @@ std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The ne
 // A chase by policy; where the level could not rise any more nobody new is told, and more time passes before the next one, so
 // that an open need has a clock and does not fill the log: a working day; nights and holidays do not silence what is urgent (a
 // day round the clock) or a crisis (four hours).
-v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, bool rises, int64_t now_us, v1::ClockKind chased) {
-  v1::ClockStart start = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
+v1::ClockStart StartNextChase(const Snapshot* snapshot, const NeedState& head, const Escalation& up, int64_t now_us, v1::ClockKind chased) {
+  v1::ClockStart start = StartChase(snapshot, head, up, now_us, chased);
+  const bool rises = up.level > static_cast<int>(head.escalation_level());
   if (rises || snapshot == nullptr) return start;
   v1::Limit day;
   day.set_amount(1);
@@ -37,9 +42,22 @@ v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, bool 
 
 }  // namespace
 
+v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, const Escalation& up, int64_t now_us, v1::ClockKind chased) {
+  v1::ClockStart start = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
+  if (!up.limit || snapshot == nullptr) return start;
+  DueTime due = snapshot->calendar().Due(now_us, *up.limit);
+  start.set_rule(up.rule);
+  *start.mutable_limit() = *up.limit;
+  start.set_due_us(due.due_us);
+  start.set_provisional(due.provisional);
+  return start;
+}
+
 void Assignment::Start(std::function<bool()> may_fire) {
   offers_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('o')},
                                       [this](const std::string& subject, auto done) { OfferOne(subject, std::move(done)); });
+  hand_overs_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WorkPrefix("handovers/"), .in_flight = 1},
+                                          [this](const std::string& subject, auto done) { HandOverSome(subject, std::move(done)); });
   deadlines_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::DuePrefix(), .timed = true, .may_act = std::move(may_fire)},
                                          [this](const std::string& subject, auto done) { FireOne(subject, std::move(done)); });
   // Destroying keys rewrites files of the disk: on a thread of its own, one need after the other.
@@ -49,6 +67,7 @@ void Assignment::Start(std::function<bool()> may_fire) {
 
 void Assignment::Stop() {
   offers_.reset();
+  hand_overs_.reset();
   deadlines_.reset();
   forgettings_.reset();
 }
@@ -88,7 +107,9 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
   const auto& state = *found;
   auto snapshot = world_.snapshots.Active();
   const Due call = OnDue(*state);
-  std::string kind = call == Due::kExpireOffer ? "expire" : call == Due::kResume ? "resume" : "escalate";
+  static const std::map<Due, std::string> kKinds = {{Due::kExpireOffer, "expire"}, {Due::kResume, "resume"}, {Due::kReturnReferral, "return-referral"}};
+  auto named = kKinds.find(call);
+  const std::string kind = named == kKinds.end() ? "escalate" : named->second;
   React(
       world_, snapshot, subject, state->head_event_id(), kind, "assignment",
       [=](const NeedState& head, int64_t now_us) -> Expected<Event> {
@@ -107,16 +128,19 @@ void Assignment::FireOne(const std::string& subject, std::function<void(bool aga
           event.mutable_resumed()->set_pause(next->start().kind() == v1::CLOCK_KIND_HOLD ? head.hold().event_id() : head.information_event_id());
           return event;
         }
+        if (OnDue(head) == Due::kReturnReferral) {
+          FillReturn(snapshot.get(), head, now_us, &event);
+          return event;
+        }
         event.set_type(v1::EVENT_TYPE_ESCALATED);
         auto& escalated = *event.mutable_escalated();
         escalated.set_kind(next->start().kind());
         escalated.set_object(next->object());
         escalated.set_chased(next->start().chased());
-        Escalation up = OneLevelUp(head, snapshot ? snapshot->policy().escalation_levels() : 0);
+        Escalation up = OneLevelUp(head, snapshot ? &snapshot->policy() : nullptr, ChasedKind(*next), now_us);
         escalated.set_level(up.level);
         escalated.set_unit(up.unit);
-        bool rises = up.level > static_cast<int>(head.escalation_level());
-        *event.add_clocks() = StartChase(snapshot.get(), head, rises, now_us, ChasedKind(*next));
+        *event.add_clocks() = StartNextChase(snapshot.get(), head, up, now_us, ChasedKind(*next));
         return event;
       },
       std::move(done));

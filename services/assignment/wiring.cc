@@ -38,6 +38,15 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "DeclineTransfer", service, &Assignment::DeclineTransfer);
   router.Bind(prefix + "ReopenNeed", service, &Assignment::ReopenNeed);
   router.Bind(prefix + "RecordAfterVisit", service, &Assignment::RecordAfterVisit);
+  router.Bind(prefix + "ReferOut", service, &Assignment::ReferOut);
+  router.Bind(prefix + "ConfirmReferral", service, &Assignment::ConfirmReferral);
+  router.Bind(prefix + "ReturnReferral", service, &Assignment::ReturnReferral);
+  router.Bind(prefix + "CloseNeed", service, &Assignment::CloseNeed);
+  router.Bind(prefix + "AddSupport", service, &Assignment::AddSupport);
+  router.Bind(prefix + "EndSupport", service, &Assignment::EndSupport);
+  router.Bind(prefix + "HandOverWork", service, &Assignment::HandOverWork);
+  router.Bind(prefix + "GetHandOver", service, &Assignment::GetHandOver);
+  router.Bind(prefix + "ListHandOvers", service, &Assignment::ListHandOvers);
   router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
   router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
 }

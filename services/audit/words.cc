@@ -56,6 +56,8 @@ Words WordsOf(v1::ClockKind kind) {
       return {"deciding the extension", "延期审批"};
     case v1::CLOCK_KIND_TRANSFER:
       return {"answering the transfer", "转派答复"};
+    case v1::CLOCK_KIND_REFERRAL:
+      return {"the receipt of the referral", "转介回执"};
     case v1::CLOCK_KIND_HOLD_REQUEST:
       return {"deciding the hold", "挂起审批"};
     case v1::CLOCK_KIND_CHASE:

@@ -63,37 +63,6 @@ void AddAmend(CLI::App& app, Session& session) {
   });
 }
 
-// A command on an open request, which is looked up unless its id is given; the server refuses if it is not the open one any more.
-template <class Request, class Response>
-void AddOnOpen(CLI::App& app, Session& session, const std::string& name, const std::string& method, const std::string& help, const std::string& flag,
-               std::string* (Request::*id)(), const std::string& (v1::Need::*open)() const, const std::function<void(CLI::App*, Request&)>& add) {
-  auto* verb = app.add_subcommand(name, help);
-  auto request = std::make_shared<Request>();
-  auto command = AddCommandFlags(verb);
-  verb->add_option(flag, *((*request).*id)(), "its id; the open one if not given");
-  add(verb, *request);
-  OnRun(verb, [=, &session] {
-    if (((*request).*id)()->empty()) {
-      auto need = FindNeed(session, command->need);
-      if (!need) return session.Report(need.error());
-      const std::string& found = ((*need).*open)();
-      if (found.empty()) {
-        return session.Report(Error{Code::kFailedPrecondition,
-                                    "NOTHING_OPEN",
-                                    "Nothing of this kind is open for this need. To repeat what was sent before, give its " + flag + " too.",
-                                    "没有待处理的申请。",
-                                    {},
-                                    {},
-                                    std::nullopt});
-      }
-      request->set_name(need->name());
-      *((*request).*id)() = found;
-      session.Resolved(flag, found);
-    }
-    return RunCommand<Response>(session, method, *command, *request);
-  });
-}
-
 // --approve, or --refuse with --reasons.
 template <class Request>
 void AddDecision(CLI::App* verb, Request& request) {

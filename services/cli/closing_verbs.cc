@@ -1,4 +1,6 @@
-// How a need ends: answered at once, or a closing that is requested and verified.
+// How a need ends: answered at once, a closing that is requested and verified, or one that the policy lets stand without a verifier.
+#include <charconv>
+
 #include "cli/verbs.h"
 #include "gridloop/v1/assignment_service.pb.h"
 
@@ -12,6 +14,7 @@ struct ClosingFlags {
   v1::Grade final_grade = v1::GRADE_UNSPECIFIED;
   bool confirmed = false;
   int satisfaction = 0;
+  std::vector<std::string> evidence;
 };
 
 void AddResult(CLI::App* verb, ClosingFlags& flags) {
@@ -21,6 +24,17 @@ void AddResult(CLI::App* verb, ClosingFlags& flags) {
   verb->add_option("--satisfaction", flags.satisfaction, "1 to 5")->check(CLI::Range(1, 5));
 }
 
+std::string ParseDigest(const std::string& text) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    unsigned value = 0;
+    auto [end, wrong] = std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
+    if (wrong == std::errc{} && end == text.data() + i + 2) bytes.push_back(static_cast<char>(value));
+  }
+  if (text.size() != 64 || bytes.size() != 32) throw CLI::ValidationError("--evidence", "must be 64 hexadecimal digits");
+  return bytes;
+}
+
 v1::Closing ToClosing(const ClosingFlags& flags) {
   v1::Closing closing = flags.closing;
   closing.set_reason(flags.reason);
@@ -28,7 +42,31 @@ v1::Closing ToClosing(const ClosingFlags& flags) {
   closing.set_final_grade(flags.final_grade);
   closing.set_confirmed(flags.confirmed);
   closing.set_satisfaction(flags.satisfaction);
+  for (const std::string& digest : flags.evidence) {
+    closing.add_evidence_sha256(ParseDigest(digest));
+  }
   return closing;
+}
+
+template <class Request, class Response>
+void AddClosing(CLI::App& app, Session& session, const std::string& name, const std::string& method, const std::string& help) {
+  auto* verb = app.add_subcommand(name, help);
+  auto closed = std::make_shared<ClosingFlags>();
+  auto command = AddCommandFlags(verb);
+  AddEnum(verb, "--reason", closed->reason, v1::ClosingReason_descriptor(), "why it ends")->required();
+  AddResult(verb, *closed);
+  AddEnum(verb, "--goals", closed->goals, v1::GoalsOutcome_descriptor(), "casework: how far they were reached");
+  AddEnum(verb, "--final-grade", closed->final_grade, v1::Grade_descriptor(), "casework: the grade at the end");
+  AddText(verb, "--services", *closed->closing.mutable_services_given(), "services given");
+  auto* confirmed = verb->add_flag("--confirmed", closed->confirmed, "the person or guardian confirmed it");
+  AddText(verb, "--unconfirmed-reason", *closed->closing.mutable_unconfirmed_reason(), "why not")->excludes(confirmed);
+  verb->add_option("--follow-up-date", *closed->closing.mutable_follow_up_date(), "of the after-closing visit, YYYY-MM-DD");
+  verb->add_option("--evidence", closed->evidence, "SHA-256 of evidence kept elsewhere, 64 hexadecimal digits; may be given several times");
+  OnRun(verb, [=, &session] {
+    Request request;
+    *request.mutable_closing() = ToClosing(*closed);
+    return RunCommand<Response>(session, method, *command, request);
+  });
 }
 
 void AddVerify(CLI::App& app, Session& session) {
@@ -79,22 +117,10 @@ void AddClosingVerbs(CLI::App& app, Session& session) {
     return RunCommand<v1::AnswerNeedResponse>(session, "AssignmentService/AnswerNeed", *answer_flags, request);
   });
 
-  auto* close = app.add_subcommand("close", "asks for the closing, with the evaluation; the verifier decides");
-  auto closed = std::make_shared<ClosingFlags>();
-  auto close_flags = AddCommandFlags(close);
-  AddEnum(close, "--reason", closed->reason, v1::ClosingReason_descriptor(), "why it ends")->required();
-  AddResult(close, *closed);
-  AddEnum(close, "--goals", closed->goals, v1::GoalsOutcome_descriptor(), "casework: how far they were reached");
-  AddEnum(close, "--final-grade", closed->final_grade, v1::Grade_descriptor(), "casework: the grade at the end");
-  AddText(close, "--services", *closed->closing.mutable_services_given(), "services given");
-  auto* confirmed = close->add_flag("--confirmed", closed->confirmed, "the person or guardian confirmed it");
-  AddText(close, "--unconfirmed-reason", *closed->closing.mutable_unconfirmed_reason(), "why not")->excludes(confirmed);
-  close->add_option("--follow-up-date", *closed->closing.mutable_follow_up_date(), "of the after-closing visit, YYYY-MM-DD");
-  OnRun(close, [&session, closed, close_flags] {
-    v1::RequestClosingRequest request;
-    *request.mutable_closing() = ToClosing(*closed);
-    return RunCommand<v1::RequestClosingResponse>(session, "AssignmentService/RequestClosing", *close_flags, request);
-  });
+  AddClosing<v1::RequestClosingRequest, v1::RequestClosingResponse>(app, session, "close", "AssignmentService/RequestClosing",
+                                                                    "asks for the closing, with the evaluation; the verifier decides");
+  AddClosing<v1::CloseNeedRequest, v1::CloseNeedResponse>(app, session, "close-now", "AssignmentService/CloseNeed",
+                                                          "closes it, with the evaluation, where the policy needs no verifier");
   AddVerify(app, session);
 }
 

@@ -16,9 +16,8 @@ void AddSupervise(CLI::App& app, Session& session) {
   auto request = std::make_shared<v1::AddSupervisionNoteRequest>();
   auto flags = AddCommandFlags(verb);
   AddText(verb, "--text", *request->mutable_text(), "the note, without names")->required();
-  OnRun(verb, [&session, request, flags] {
-    return RunCommand<v1::AddSupervisionNoteResponse>(session, "AssignmentService/AddSupervisionNote", *flags, *request);
-  });
+  OnRun(verb,
+        [&session, request, flags] { return RunCommand<v1::AddSupervisionNoteResponse>(session, "AssignmentService/AddSupervisionNote", *flags, *request); });
 }
 
 void PrintPlan(Session& session, const v1::ForgetPlan& plan, bool done) {
@@ -71,16 +70,17 @@ void AddAccesses(CLI::App& app, Session& session) {
     v1::ListAccessesRequest request;
     request.set_name(NeedName(flags->need));
     v1::ListAccessesResponse all;
-    return session.ListAndShow<v1::ListAccessesResponse>("AuditService/ListAccesses", request, flags->limit, &all, &v1::ListAccessesResponse::mutable_entries, [&] {
-      Table table({"TIME (+08:00)", "WHO", "ROLE", "UNIT", "PURPOSE", "IN WORDS", "READ"});
-      for (const auto& entry : all.entries()) {
-        table.Add({LocalTime(entry.log_time(), true), entry.actor().worker().empty() ? entry.actor().principal() : entry.actor().worker(),
-                   EnumWord(v1::Role_descriptor(), entry.actor().role()), entry.actor().unit(), EnumWord(v1::AccessPurpose_descriptor(), entry.purpose()),
-                   entry.text(), fmt::format("{}", fmt::join(entry.parts(), ", "))});
-      }
-      session.Print(table);
-      if (all.entries().empty()) fmt::print("nobody has read its personal data\n");
-    });
+    return session.ListAndShow<v1::ListAccessesResponse>(
+        "AuditService/ListAccesses", request, flags->limit, &all, &v1::ListAccessesResponse::mutable_entries, [&] {
+          Table table({"TIME (+08:00)", "WHO", "ROLE", "UNIT", "PURPOSE", "IN WORDS", "READ"});
+          for (const auto& entry : all.entries()) {
+            table.Add({LocalTime(entry.log_time(), true), entry.actor().worker().empty() ? entry.actor().principal() : entry.actor().worker(),
+                       EnumWord(v1::Role_descriptor(), entry.actor().role()), entry.actor().unit(), EnumWord(v1::AccessPurpose_descriptor(), entry.purpose()),
+                       entry.text(), fmt::format("{}", fmt::join(entry.parts(), ", "))});
+          }
+          session.Print(table);
+          if (all.entries().empty()) fmt::print("nobody has read its personal data\n");
+        });
   });
 }
 

@@ -156,6 +156,9 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("community", need.community());
   add("proposed unit", need.proposed_unit());
   add("question to the reporter", need.information());
+  if (!need.referral().empty())
+    add(need.stage() == v1::STAGE_REFERRED_OUT ? "referred to" : "being referred to", need.referred_to() + " by " + need.referral());
+  for (const auto& support : need.supports()) add("helped by", support.worker() + " of " + support.unit());
   if (!need.transfer().empty()) add("asked to take it over", need.transfer_unit() + " by " + need.transfer());
   if (need.has_reopen_limit_time()) add("may be reopened until", LocalTime(need.reopen_limit_time()));
   if (need.reopenings() > 0) add("reopened", fmt::format("{}×", need.reopenings()));

@@ -14,17 +14,18 @@
 
 namespace gridloop::cli {
 
-void AddReporterVerbs(CLI::App& app, Session& session);   // submit, report, reports, withdraw, urge
-void AddSubmitCsv(CLI::App& app, Session& session);       // submit-csv
-void AddInboxVerb(CLI::App& app, Session& session);       // inbox
-void AddStationVerbs(CLI::App& app, Session& session);    // need, accept, decline, assign … escalate
-void AddBranchVerbs(CLI::App& app, Session& session);     // ask, inform, amend, reassess, replan, extend, hold …
-void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, verify
-void AddCentreVerbs(CLI::App& app, Session& session);     // held, confirm, dispatch, recall, explain-route, replay-route
-void AddDirectoryVerbs(CLI::App& app, Session& session);  // directory …, units, unit, workers, categories
-void AddAuditVerbs(CLI::App& app, Session& session);      // timeline, deadline, loops, export
+void AddReporterVerbs(CLI::App& app, Session& session);         // submit, report, reports, withdraw, urge
+void AddSubmitCsv(CLI::App& app, Session& session);             // submit-csv
+void AddInboxVerb(CLI::App& app, Session& session);             // inbox
+void AddStationVerbs(CLI::App& app, Session& session);          // need, accept, decline, assign … escalate
+void AddBranchVerbs(CLI::App& app, Session& session);           // ask, inform, amend, reassess, replan, extend, hold …
+void AddElsewhereVerbs(CLI::App& app, Session& session);        // refer-out …, support, end-support, hand-over …
+void AddClosingVerbs(CLI::App& app, Session& session);          // answer, close, close-now, verify
+void AddCentreVerbs(CLI::App& app, Session& session);           // held, confirm, dispatch, recall, explain-route, replay-route
+void AddDirectoryVerbs(CLI::App& app, Session& session);        // directory …, units, unit, workers, categories
+void AddAuditVerbs(CLI::App& app, Session& session);            // timeline, deadline, loops, export
 void AddConfidentialityVerbs(CLI::App& app, Session& session);  // supervise, forget, accesses, keys …
-void AddToolVerbs(CLI::App& app, Session& session);       // token …, clock …, health, call
+void AddToolVerbs(CLI::App& app, Session& session);             // token …, clock …, health, call
 
 // `run` gives the exit code.
 void OnRun(CLI::App* verb, std::function<int()> run);
@@ -70,6 +71,38 @@ int RunCommand(Session& session, const std::string& method, const CommandFlags& 
   request.set_etag(flags.etag);
   Response response;
   return session.CallAndShow(method, request, &response, [&] { session.PrintOutcome(response.outcome()); });
+}
+
+// A command on an open request, which is looked up unless its id is given; the server refuses if it is not the open one any more.
+template <class Request, class Response>
+CLI::App* AddOnOpen(CLI::App& app, Session& session, const std::string& name, const std::string& method, const std::string& help, const std::string& flag,
+                    std::string* (Request::*id)(), const std::string& (v1::Need::*open)() const, const std::function<void(CLI::App*, Request&)>& add) {
+  auto* verb = app.add_subcommand(name, help);
+  auto request = std::make_shared<Request>();
+  auto command = AddCommandFlags(verb);
+  verb->add_option(flag, *((*request).*id)(), "its id; the open one if not given");
+  add(verb, *request);
+  OnRun(verb, [=, &session] {
+    if (((*request).*id)()->empty()) {
+      auto need = FindNeed(session, command->need);
+      if (!need) return session.Report(need.error());
+      const std::string& found = ((*need).*open)();
+      if (found.empty()) {
+        return session.Report(Error{Code::kFailedPrecondition,
+                                    "NOTHING_OPEN",
+                                    "Nothing of this kind is open for this need. To repeat what was sent before, give its " + flag + " too.",
+                                    "没有待处理的申请。",
+                                    {},
+                                    {},
+                                    std::nullopt});
+      }
+      request->set_name(need->name());
+      *((*request).*id)() = found;
+      session.Resolved(flag, found);
+    }
+    return RunCommand<Response>(session, method, *command, *request);
+  });
+  return verb;
 }
 
 // Rows of a list of needs, next deadline in the last column.

@@ -107,8 +107,9 @@ void LogAccess(World& world, const Caller& caller, const NeedState& need, Access
   std::string event_id = event.event_id();
   std::string body_mac = event.body_mac();
   world.ledger.Decide(
-      subject, std::move(event_id), std::move(body_mac), std::nullopt, [event = std::move(event)](const NeedState&, int64_t) -> Expected<Event> { return event; },
-      caller.deadline_us, [done = std::move(done)](Expected<Verdict> verdict) mutable {
+      subject, std::move(event_id), std::move(body_mac), std::nullopt,
+      [event = std::move(event)](const NeedState&, int64_t) -> Expected<Event> { return event; }, caller.deadline_us,
+      [done = std::move(done)](Expected<Verdict> verdict) mutable {
         if (!verdict) return done(NotLogged(verdict.error()));
         done({});
       });

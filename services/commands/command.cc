@@ -286,7 +286,8 @@ Expected<Event> ReadOpened(World& world, uint64_t offset, bool* forgotten) {
 }
 
 std::unexpected<Error> NeedForgotten() {
-  return Fail(Code::kFailedPrecondition, "NEED_FORGOTTEN", "The personal data of this need was forgotten: it takes nothing more. Report anew what is needed now.",
+  return Fail(Code::kFailedPrecondition, "NEED_FORGOTTEN",
+              "The personal data of this need was forgotten: it takes nothing more. Report anew what is needed now.",
               "该件的个人信息已按规定删除，不能再办理；如仍有需求请重新上报。");
 }
 
@@ -457,6 +458,13 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_hold(id(state.hold().event_id()));
   need.set_transfer(id(state.transfer().event_id()));
   need.set_transfer_unit(unit_name(state.transfer().unit()));
+  need.set_referral(id(state.referral().event_id()));
+  need.set_referred_to(state.referral().to());
+  for (const auto& support : state.supports()) {
+    auto& helps = *need.add_supports();
+    helps.set_unit(unit_name(support.unit()));
+    helps.set_worker(worker_name(support.worker()));
+  }
   if (state.reopen_until_us() != 0) *need.mutable_reopen_limit_time() = ToTimestamp(state.reopen_until_us());
   need.set_reopenings(static_cast<int32_t>(state.reopenings()));
   need.set_after_visits(static_cast<int32_t>(state.after_visits()));

@@ -1,6 +1,9 @@
 #include "commands/pseudonyms.h"
 
+#include <google/protobuf/message.h>
+
 #include <string_view>
+#include <vector>
 
 namespace gridloop {
 namespace {
@@ -9,22 +12,43 @@ constexpr std::string_view kWorkers = "workers/";
 
 std::string WorkerPseudonym(const Secret& secret, const std::string& worker) { return worker.empty() ? worker : secret.Pseudonym("worker", worker); }
 
-// workers/w-0001 to workers/~…; empty stays empty.
-void ReplaceName(const Secret& secret, std::string* name) {
-  if (!name->starts_with(kWorkers)) return;
-  *name = std::string(kWorkers) + WorkerPseudonym(secret, name->substr(kWorkers.size()));
+// Wherever a message names a worker, also in fields that a later version adds: workers/w-0001 to workers/~….
+void ReplaceNames(const Secret& secret, google::protobuf::Message* message) {
+  using google::protobuf::FieldDescriptor;
+  const auto* reflection = message->GetReflection();
+  std::vector<const FieldDescriptor*> present;
+  reflection->ListFields(*message, &present);
+  auto replaced = [&secret](const std::string& text) {
+    return text.starts_with(kWorkers) ? std::string(kWorkers) + WorkerPseudonym(secret, text.substr(kWorkers.size())) : text;
+  };
+  for (const FieldDescriptor* field : present) {
+    const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    if (!is_message && field->type() != FieldDescriptor::TYPE_STRING) continue;
+    if (!field->is_repeated()) {
+      if (is_message) {
+        ReplaceNames(secret, reflection->MutableMessage(message, field));
+      } else {
+        reflection->SetString(message, field, replaced(reflection->GetString(*message, field)));
+      }
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
+      if (is_message) {
+        ReplaceNames(secret, reflection->MutableRepeatedMessage(message, field, i));
+      } else {
+        reflection->SetRepeatedString(message, field, i, replaced(reflection->GetRepeatedString(*message, field, i)));
+      }
+    }
+  }
 }
 
 }  // namespace
 
 void Pseudonymise(const Secret& secret, v1::Need* need) {
-  ReplaceName(secret, need->mutable_worker());
-  for (auto& worker : *need->mutable_co_workers()) ReplaceName(secret, &worker);
-  if (need->has_offer()) ReplaceName(secret, need->mutable_offer()->mutable_suggested_worker());
-  for (auto& alerted : *need->mutable_alerted()) ReplaceName(secret, &alerted);
+  ReplaceNames(secret, need);
   // A cell is a few hundred households, an institution a school.
   need->clear_grid_code();
-  need->mutable_report()->clear_location();
+  if (need->has_report()) need->mutable_report()->clear_location();
 }
 
 v1::Actor PseudonymisedActor(const Secret& secret, const v1::Actor& actor) {
@@ -79,6 +103,9 @@ v1::Event PseudonymisedEvent(const Secret& secret, const v1::Event& event) {
       break;
     case v1::EVENT_TYPE_CLOSING_VERIFIED:
       *shown.mutable_closing_verified() = event.closing_verified();
+      break;
+    case v1::EVENT_TYPE_CLOSED:
+      *shown.mutable_closed() = event.closed();
       break;
     case v1::EVENT_TYPE_ANSWERED:
       *shown.mutable_answered() = event.answered();

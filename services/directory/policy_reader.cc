@@ -26,7 +26,7 @@ class PolicyReader {
   void Read(const YAML::Node& root) {
     if (!Keys(root, "",
               {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "routing_rules", "dispatch_modes", "limits", "grades",
-               "room_accepts_directly", "escalation_levels", "reopen_days", "forget_after_days"},
+               "room_accepts_directly", "escalation_levels", "reopen_days", "unverified", "escalations", "forget_after_days"},
               {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "limits", "grades", "escalation_levels", "reopen_days"})) {
       return;
     }
@@ -42,6 +42,8 @@ class PolicyReader {
     Each(root, "dispatch_modes", [&](const YAML::Node& node, const std::string& key) { ReadDispatchMode(node, key); });
     Each(root, "limits", [&](const YAML::Node& node, const std::string& key) { ReadLimit(node, key); });
     Each(root, "grades", [&](const YAML::Node& node, const std::string& key) { ReadGrade(node, key); });
+    Each(root, "unverified", [&](const YAML::Node& node, const std::string& key) { ReadUnverified(node, key); });
+    Each(root, "escalations", [&](const YAML::Node& node, const std::string& key) { ReadEscalation(node, key); });
     table_.limits_line = root["limits"] ? LineOf(root["limits"]) : 0;
     table_.grades_line = root["grades"] ? LineOf(root["grades"]) : 0;
   }
@@ -257,12 +259,12 @@ class PolicyReader {
     UniqueRule("limits", rule->id(), node, key);
     if (node["clock"]) rule->set_kind(Word<v1::ClockKind>(node["clock"], key + ".clock"));
     Words<v1::Urgency>(node, key, "urgencies", rule->mutable_urgencies());
-    Each(
-        node, "grades",
-        [&](const YAML::Node& item, const std::string& item_key) {
-          if (v1::Grade grade = GradeOf(item, item_key)) rule->add_grades(grade);
-        },
-        key);
+    Grades(node, key, rule->mutable_grades());
+    ReadLength(node, key, rule->mutable_limit());
+  }
+
+  // A number and a unit, e.g. 8 working-hours.
+  void ReadLength(const YAML::Node& node, const std::string& key, v1::Limit* limit) {
     const std::string text = Text(node, key, "limit");
     const size_t space = text.find(' ');
     int amount = 0;
@@ -275,8 +277,59 @@ class PolicyReader {
       }
       return;
     }
-    rule->mutable_limit()->set_amount(amount);
-    rule->mutable_limit()->set_unit(static_cast<v1::LimitUnit>(unit));
+    limit->set_amount(amount);
+    limit->set_unit(static_cast<v1::LimitUnit>(unit));
+  }
+
+  template <class Field>
+  void Grades(const YAML::Node& node, const std::string& key, Field* field) {
+    Each(
+        node, "grades",
+        [&](const YAML::Node& item, const std::string& item_key) {
+          if (v1::Grade grade = GradeOf(item, item_key)) field->Add(grade);
+        },
+        key);
+  }
+
+  void ReadUnverified(const YAML::Node& node, const std::string& key) {
+    if (!Keys(node, key, {"id", "match", "grades", "reasons"}, {"id"})) return;
+    v1::UnverifiedRule* rule = table_.policy.add_unverified();
+    rule->set_id(Id(node, key, "id"));
+    UniqueRule("unverified", rule->id(), node, key);
+    ReadMatch(node, key, rule->mutable_match());
+    Grades(node, key, rule->mutable_grades());
+    Words<v1::ClosingReason>(node, key, "reasons", rule->mutable_reasons());
+    for (int urgency : rule->match().urgencies()) {
+      if (urgency == v1::URGENCY_CRISIS) Complain(LineOf(node), key + ".match.urgencies", "a crisis always has a verifier", "Drop crisis here.");
+    }
+  }
+
+  void ReadEscalation(const YAML::Node& node, const std::string& key) {
+    if (!Keys(node, key, {"id", "match", "clocks", "levels"}, {"id", "levels"})) return;
+    v1::EscalationRule* rule = table_.policy.add_escalations();
+    rule->set_id(Id(node, key, "id"));
+    UniqueRule("escalations", rule->id(), node, key);
+    ReadMatch(node, key, rule->mutable_match());
+    Words<v1::ClockKind>(node, key, "clocks", rule->mutable_clocks());
+    Each(
+        node, "levels", [&](const YAML::Node& item, const std::string& item_key) { ReadEscalationLevel(item, item_key, rule->add_levels()); }, key);
+    if (rule->levels().empty() || rule->levels_size() > 3) {
+      Complain(LineOf(node), key + ".levels", "has not 1 to 3 levels", "Write whom each level tells, the first one first.");
+    }
+  }
+
+  void ReadEscalationLevel(const YAML::Node& node, const std::string& key, v1::EscalationLevel* level) {
+    if (!Keys(node, key, {"target", "unit", "limit"}, {"target"})) return;
+    if (node["target"]) level->set_target(Word<v1::EscalationTarget>(node["target"], key + ".target"));
+    const std::string unit = Id(node, key, "unit");
+    if ((level->target() == v1::ESCALATION_TARGET_UNIT) == unit.empty()) {
+      Complain(LineOf(node), key + ".unit", "stands with target: unit, and only there", "Add unit: with the unit's id, or drop it.");
+    }
+    if (!unit.empty()) {
+      Refer(PolicyReference::Kind::kUnit, unit, LineOf(node["unit"]), key + ".unit");
+      level->set_unit("units/" + unit);
+    }
+    if (node["limit"]) ReadLength(node, key, level->mutable_limit());
   }
 
   v1::Grade GradeOf(const YAML::Node& node, const std::string& key) {
@@ -288,7 +341,7 @@ class PolicyReader {
   }
 
   void ReadGrade(const YAML::Node& node, const std::string& key) {
-    if (!Keys(node, key, {"grade", "tier", "verified_by_center"}, {"grade", "tier"})) return;
+    if (!Keys(node, key, {"grade", "tier", "verified_by_center", "checklist"}, {"grade", "tier"})) return;
     v1::GradeRule* rule = table_.policy.add_grades();
     if (node["grade"]) rule->set_grade(GradeOf(node["grade"], key + ".grade"));
     if (rule->grade() != v1::GRADE_UNSPECIFIED) UniqueRule("grades", node["grade"].Scalar(), node, key);
@@ -298,6 +351,7 @@ class PolicyReader {
       Complain(LineOf(node["tier"]), key + ".tier", fmt::format("\"{}\" is not known", tier), "Use one of: remedial, supportive, preventive, developmental.");
     }
     rule->set_verified_by_center(Flag(node, key, "verified_by_center"));
+    Words<v1::ChecklistItem>(node, key, "checklist", rule->mutable_checklist());
   }
 
   PolicyTable& table_;

@@ -97,6 +97,9 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
       return Assigned(actor, state);
     case v1::RELATION_PROPOSED_UNIT:
       return IsAskedToTakeOver(actor, state);
+    case v1::RELATION_SUPPORTING_UNIT:
+      return !actor.unit().empty() &&
+             std::ranges::any_of(state.supports(), [&](const auto& support) { return actor.unit() == support.unit() || actor.unit() == support.station(); });
     case v1::RELATION_SUPERVISED:
       return Supervises(actor, state);
     default:

@@ -9,10 +9,9 @@ namespace {
 
 using store::v1::RunningClock;
 
-bool IsPause(v1::ClockKind kind) { return kind == v1::CLOCK_KIND_HOLD || kind == v1::CLOCK_KIND_INFORMATION; }
-
 bool Starts(const Event& event) {
-  return event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && event.hold_decided().approved());
+  return event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || event.type() == v1::EVENT_TYPE_REFERRED_OUT ||
+         (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && event.hold_decided().approved());
 }
 
 // A chase moves with what it chases, never by itself.
@@ -28,6 +27,8 @@ Void CheckMove(const NeedState& state, const Event& event, const v1::ClockChange
 }
 
 }  // namespace
+
+bool IsPause(v1::ClockKind kind) { return kind == v1::CLOCK_KIND_HOLD || kind == v1::CLOCK_KIND_INFORMATION || kind == v1::CLOCK_KIND_REFERRAL; }
 
 bool Names(const v1::ClockChange& change, const RunningClock& clock) {
   return change.kind() == clock.start().kind() && change.object() == clock.object() && change.chased() == clock.start().chased();
@@ -65,7 +66,7 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
     if (change.due_us() == 0) {
       if (!Starts(event) || stands || IsPause(change.kind())) return Void::kPayload;
       // What is overdue is not asked away.
-      if (event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED && clock.start().due_us() <= event.logged_at_us()) return Void::kClock;
+      if (event.type() != v1::EVENT_TYPE_HOLD_DECIDED && clock.start().due_us() <= event.logged_at_us()) return Void::kClock;
     } else if (stands) {
       if (!ends_pause || change.due_us() < event.logged_at_us()) return Void::kPayload;
     } else if (Void wrong = CheckMove(state, event, change, clock); wrong != Void::kNone) {

@@ -12,7 +12,10 @@ namespace gridloop {
 v1::ClockChange ChangeOf(const store::v1::RunningClock& clock);
 bool Names(const v1::ClockChange& change, const store::v1::RunningClock& clock);
 
-// The clock whose end ends a pause, while one runs: of a hold or of a request for information. There is at most one pause.
+// Is it a clock whose end ends a pause: of a hold, of a request for information, of a referral?
+bool IsPause(v1::ClockKind kind);
+
+// That clock, while one runs. There is at most one pause.
 const store::v1::RunningClock* PauseClock(const NeedState& state);
 
 // Does this event end the pause, by its type or by what it stops?
@@ -26,7 +29,7 @@ Void CheckClockChanges(const NeedState& state, const Event& event, const std::ve
 void ApplyClockChanges(NeedState& state, const Event& event);
 
 // For writers: pauses what the event is to pause. A request for information pauses what still has time, so that nobody asks
-// away what is overdue, and nothing of a crisis; a hold pauses everything.
+// away what is overdue, and nothing of a crisis; so does a referral; a hold pauses everything.
 void AddPauses(const NeedState& head, int64_t now_us, Event* event);
 
 // For writers: lets go on what stood still, with what was left of it, if the event ends the pause and does not say itself when. `calendar` may be null: then

@@ -23,6 +23,7 @@ void ForgetRequests(NeedState& state) {
   }
   if (!waits(v1::CLOCK_KIND_EXTENSION)) state.clear_extension();
   if (!waits(v1::CLOCK_KIND_TRANSFER)) state.clear_transfer();
+  if (!waits(v1::CLOCK_KIND_REFERRAL) && state.stage() != v1::STAGE_REFERRED_OUT) state.clear_referral();
   if (state.stage() == v1::STAGE_ON_HOLD) return;
   state.clear_stage_before_hold();
   if (!waits(v1::CLOCK_KIND_HOLD_REQUEST)) state.clear_hold();
@@ -47,6 +48,13 @@ bool IsStepClock(v1::ClockKind kind) {
 }
 
 bool IsReroute(const Event& event) { return (event.type() == v1::EVENT_TYPE_RECALLED && event.actor().role() == v1::ROLE_SYSTEM) || event.amended().reroute(); }
+
+bool LeavesNobody(const NeedState& state, const Event& event) {
+  const auto& payload = event.handed_over();
+  if (event.type() != v1::EVENT_TYPE_HANDED_OVER || !payload.successor().empty() || payload.worker() != state.worker()) return false;
+  return IsWorking(state.stage()) &&
+         std::ranges::none_of(state.clocks(), [](const RunningClock& clock) { return ChasedKind(clock) == v1::CLOCK_KIND_ASSIGNMENT; });
+}
 
 const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) {
   if (event.amended().reroute()) return StoppedClocks(v1::EVENT_TYPE_RECALLED);
@@ -82,8 +90,9 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
   bool first_dispatch = event.type() == v1::EVENT_TYPE_DISPATCHED && !state.promised();
   if (first_dispatch != acceptance || (first_dispatch != assessment && event.type() != v1::EVENT_TYPE_EXTENSION_DECIDED)) return false;
   // A pause has its end, and nothing else has one.
-  const bool pauses = kinds.contains(v1::CLOCK_KIND_HOLD) || kinds.contains(v1::CLOCK_KIND_INFORMATION);
-  if (pauses && event.type() != v1::EVENT_TYPE_HOLD_DECIDED && event.type() != v1::EVENT_TYPE_INFORMATION_REQUESTED) return false;
+  const bool may_pause =
+      event.type() == v1::EVENT_TYPE_HOLD_DECIDED || event.type() == v1::EVENT_TYPE_INFORMATION_REQUESTED || event.type() == v1::EVENT_TYPE_REFERRED_OUT;
+  if (!may_pause && std::ranges::any_of(kinds, IsPause)) return false;
   switch (event.type()) {
     case v1::EVENT_TYPE_OFFERED:
       return offer != nullptr;
@@ -110,6 +119,16 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
       return kinds == std::set{v1::CLOCK_KIND_TRANSFER};
     case v1::EVENT_TYPE_TRANSFERRED:
       return kinds == std::set{v1::CLOCK_KIND_ASSIGNMENT};
+    case v1::EVENT_TYPE_REFERRED_OUT:
+      return kinds == std::set{v1::CLOCK_KIND_REFERRAL};
+    case v1::EVENT_TYPE_REFERRAL_RETURNED:
+      return kinds == std::set{v1::CLOCK_KIND_CENTER};
+    case v1::EVENT_TYPE_HANDED_OVER:
+      // Whoever is to assign somebody has a clock for it.
+      return LeavesNobody(state, event) ? kinds == std::set{v1::CLOCK_KIND_ASSIGNMENT} : kinds.empty();
+    case v1::EVENT_TYPE_SUPPORT_ADDED:
+    case v1::EVENT_TYPE_SUPPORT_ENDED:
+      return kinds.empty();
     case v1::EVENT_TYPE_HOLD_REQUESTED:
       return kinds == std::set{v1::CLOCK_KIND_HOLD_REQUEST};
     case v1::EVENT_TYPE_HOLD_DECIDED:
@@ -197,6 +216,8 @@ Due OnDue(const NeedState& state) {
     case v1::CLOCK_KIND_HOLD:
     case v1::CLOCK_KIND_INFORMATION:
       return Due::kResume;
+    case v1::CLOCK_KIND_REFERRAL:
+      return Due::kReturnReferral;
     default:
       return Due::kEscalate;
   }

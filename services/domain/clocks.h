@@ -21,6 +21,9 @@ bool IsStepClock(v1::ClockKind kind);
 // routed again.
 bool IsReroute(const Event& event);
 
+// Has whoever leaves left nobody at work on it, and nothing that says so yet?
+bool LeavesNobody(const NeedState& state, const Event& event);
+
 // Does the event stop a clock like this one, or what it chases? By its kind alone.
 bool Stops(const Event& event, const store::v1::RunningClock& clock);
 

@@ -18,7 +18,7 @@ using store::v1::RunningClock;
 
 constexpr int kConflictsKept = 8;
 constexpr int kVoidsKept = 100;
-constexpr int kSetAsideKept = 1000;      // keys of conflicts
+constexpr int kSetAsideKept = 1000;  // keys of conflicts
 constexpr size_t kReporterRefBytes = 16;
 
 template <class Field>
@@ -72,6 +72,53 @@ Void CheckAmended(const NeedState& state, const Event& event) {
   return Void::kNone;
 }
 
+Void CheckReferral(const NeedState& state, const std::string& referral) {
+  return state.has_referral() && referral == state.referral().event_id() ? Void::kNone : Void::kObject;
+}
+
+bool Supports(const NeedState& state, const std::string& worker) {
+  return std::ranges::any_of(state.supports(), [&](const auto& support) { return support.worker() == worker; });
+}
+
+// Where outside the unit somebody works on it.
+Void CheckElsewhere(const NeedState& state, const Event& event) {
+  switch (event.type()) {
+    case v1::EVENT_TYPE_REFERRED_OUT:
+      return event.referred_out().to().empty() ? Void::kPayload : Void::kNone;
+    case v1::EVENT_TYPE_REFERRAL_RECEIVED:
+      if (event.referral_received().receipt().empty()) return Void::kPayload;
+      return CheckReferral(state, event.referral_received().referral());
+    case v1::EVENT_TYPE_REFERRAL_RETURNED:
+      if (Void wrong = CheckReferral(state, event.referral_returned().referral()); wrong != Void::kNone) return wrong;
+      if (event.actor().role() != v1::ROLE_SYSTEM) return Void::kNone;
+      return event.logged_at_us() >= PauseClock(state)->start().due_us() ? Void::kNone : Void::kClock;
+    case v1::EVENT_TYPE_CLOSED: {
+      v1::ClosingReason reason = event.closed().closing().reason();
+      if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED || reason == v1::CLOSING_REASON_REFERRED_OUT) return Void::kPayload;
+      if (state.urgency() == v1::URGENCY_CRISIS) return Void::kBarred;  // nobody else would look at how a crisis ended
+      return reason == v1::CLOSING_REASON_GOALS_MET && state.services() == 0 ? Void::kLifeCycle : Void::kNone;
+    }
+    case v1::EVENT_TYPE_SUPPORT_ADDED: {
+      const auto& payload = event.support_added();
+      if (payload.unit().empty() || payload.station().empty() || payload.worker().empty() || payload.unit() == state.unit()) return Void::kPayload;
+      return Supports(state, payload.worker()) || payload.worker() == state.worker() ? Void::kBarred : Void::kNone;
+    }
+    case v1::EVENT_TYPE_SUPPORT_ENDED:
+      return Supports(state, event.support_ended().worker()) ? Void::kNone : Void::kObject;
+    case v1::EVENT_TYPE_HANDED_OVER: {
+      const auto& payload = event.handed_over();
+      if (payload.hand_over().empty() || payload.worker().empty() || payload.worker() == payload.successor()) return Void::kPayload;
+      if (event.actor().role() != v1::ROLE_SYSTEM) return Void::kPayload;
+      const std::string& worker = payload.worker();
+      const bool his = worker == state.worker() || Contains(state.co_workers(), worker) || worker == state.offer().worker() ||
+                       std::ranges::any_of(state.alerts(), [&](const auto& alert) { return alert.worker() == worker; });
+      return his ? Void::kNone : Void::kObject;
+    }
+    default:
+      return Void::kNone;
+  }
+}
+
 // What is found wrong, too thin or too early.
 Void CheckBranch(const NeedState& state, const Event& event) {
   switch (event.type()) {
@@ -120,7 +167,7 @@ Void CheckBranch(const NeedState& state, const Event& event) {
       return !forgotten.empty() && forgotten == state.forgotten_event_id() ? Void::kNone : Void::kObject;
     }
     default:
-      return Void::kNone;
+      return CheckElsewhere(state, event);
   }
 }
 
@@ -162,7 +209,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       return event.service_recorded().workers().empty() ? Void::kPayload : Void::kNone;
     case v1::EVENT_TYPE_CLOSING_REQUESTED: {
       v1::ClosingReason reason = event.closing_requested().closing().reason();
-      if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED) return Void::kPayload;
+      if (reason == v1::CLOSING_REASON_UNSPECIFIED || reason == v1::CLOSING_REASON_ANSWERED || reason == v1::CLOSING_REASON_REFERRED_OUT) return Void::kPayload;
       if (reason == v1::CLOSING_REASON_GOALS_MET && state.services() == 0) return Void::kLifeCycle;
       return Void::kNone;
     }
@@ -172,8 +219,8 @@ Void CheckObject(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_ESCALATED: {
       const auto& payload = event.escalated();
       if (payload.kind() == v1::CLOCK_KIND_UNSPECIFIED) return Void::kNone;
-      // A passed offer expires and a passed pause ends; they never escalate.
-      if (payload.kind() == v1::CLOCK_KIND_OFFER || payload.kind() == v1::CLOCK_KIND_HOLD || payload.kind() == v1::CLOCK_KIND_INFORMATION) return Void::kClock;
+      // A passed offer expires, a passed pause ends and a passed referral comes back; they never escalate.
+      if (payload.kind() == v1::CLOCK_KIND_OFFER || IsPause(payload.kind())) return Void::kClock;
       const RunningClock* clock = FindClock(state, payload.kind(), payload.object(), payload.chased());
       return clock != nullptr && event.logged_at_us() >= clock->start().due_us() ? Void::kNone : Void::kClock;
     }
@@ -187,7 +234,12 @@ Void CheckObject(const NeedState& state, const Event& event) {
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
   if (IsReroute(event)) return v1::STAGE_SUBMITTED;
   if (event.amended().alarm() && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
-  if (cell.next == Cell::Next::kSame) return state.stage();
+  if (cell.next == Cell::Next::kSame) {
+    // Nobody is assigned any more.
+    const auto& handed_over = event.handed_over();
+    const bool nobody = event.has_handed_over() && handed_over.successor().empty() && handed_over.worker() == state.worker();
+    return nobody && state.stage() == v1::STAGE_ASSIGNED ? v1::STAGE_ACCEPTED : state.stage();
+  }
   if (cell.next == Cell::Next::kBefore) {
     if (event.type() == v1::EVENT_TYPE_RESUMED) return state.stage_before_hold();
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
@@ -215,11 +267,16 @@ void ClearHeld(NeedState& state) {
   state.clear_proposed_station();
 }
 
+void ClearWorkers(NeedState& state) {
+  state.clear_worker();
+  state.clear_co_workers();
+  state.clear_supports();
+}
+
 // The centre's again, with nobody at work.
 void TakeBack(NeedState& state) {
   ClearPlace(state);
-  state.clear_worker();
-  state.clear_co_workers();
+  ClearWorkers(state);
   state.clear_closing_event_id();
   state.clear_verified_by_center();
   state.clear_closing_reason();
@@ -284,6 +341,96 @@ void KeepRequest(store::v1::OpenRequest* request, const Event& event, const Payl
   request->set_decided_by_center(payload.decided_by_center());
 }
 
+template <class Field>
+void Remove(Field* field, const std::string& value) {
+  auto kept = std::ranges::remove(*field, value);
+  field->erase(kept.begin(), kept.end());
+}
+
+void RemoveSupport(NeedState& state, const std::string& worker) {
+  auto kept = std::ranges::remove(*state.mutable_supports(), worker, &store::v1::Support::worker);
+  state.mutable_supports()->erase(kept.begin(), kept.end());
+}
+
+void AddExecutor(NeedState& state, const std::string& worker, const std::string& organisation) {
+  InsertSorted(state.mutable_executors(), worker);
+  InsertSorted(state.mutable_executor_organisations(), organisation);
+}
+
+// In each part that the one who leaves had; a successor who had another one keeps that too.
+void ApplyHandedOver(NeedState& state, const Event& event) {
+  const auto& payload = event.handed_over();
+  const std::string& successor = payload.successor();
+  const bool worked = payload.worker() == state.worker() || Contains(state.co_workers(), payload.worker());
+  if (worked && !successor.empty()) AddExecutor(state, successor, payload.organisation());
+  if (payload.worker() == state.worker()) {
+    state.set_worker(successor);
+    Remove(state.mutable_co_workers(), successor);
+    // What a return or the end of a hold restores is told no worker either.
+    if (successor.empty() && state.stage_before_closing() == v1::STAGE_ASSIGNED) state.set_stage_before_closing(v1::STAGE_ACCEPTED);
+    if (successor.empty() && state.stage_before_hold() == v1::STAGE_ASSIGNED) state.set_stage_before_hold(v1::STAGE_ACCEPTED);
+  }
+  if (Contains(state.co_workers(), payload.worker())) {
+    Remove(state.mutable_co_workers(), payload.worker());
+    RemoveSupport(state, payload.worker());
+    if (!successor.empty() && successor != state.worker() && !Contains(state.co_workers(), successor)) state.add_co_workers(successor);
+  }
+  if (payload.worker() == state.offer().worker()) {
+    state.mutable_offer()->set_worker(successor);
+    if (successor.empty()) state.mutable_offer()->set_direct_accept(false);
+  }
+  for (auto& alert : *state.mutable_alerts()) {
+    if (alert.worker() == payload.worker()) alert.set_worker(successor);
+  }
+  auto rings = std::ranges::remove_if(*state.mutable_alerts(), [](const auto& alert) { return alert.unit().empty() && alert.worker().empty(); });
+  state.mutable_alerts()->erase(rings.begin(), rings.end());
+}
+
+// Where outside the unit somebody works on it.
+void ApplyElsewhere(NeedState& state, const Event& event, uint64_t offset) {
+  switch (event.type()) {
+    case v1::EVENT_TYPE_REFERRED_OUT:
+      TakeBack(state);
+      ClearHeld(state);
+      state.mutable_referral()->set_event_id(event.event_id());
+      state.mutable_referral()->set_to(event.referred_out().to());
+      break;
+    case v1::EVENT_TYPE_REFERRAL_RECEIVED:
+      state.set_closing_reason(v1::CLOSING_REASON_REFERRED_OUT);
+      state.set_closing_offset(offset);
+      break;
+    case v1::EVENT_TYPE_REFERRAL_RETURNED:
+      state.set_held_reason(v1::HELD_REASON_REFERRAL_RETURNED);
+      state.set_held_event_id(event.event_id());
+      *state.mutable_alerts() = event.referral_returned().alerts();
+      break;
+    case v1::EVENT_TYPE_CLOSED:
+      state.set_closing_reason(event.closed().closing().reason());
+      state.set_closing_offset(offset);
+      state.set_reopen_until_us(event.closed().reopen_until_us());
+      break;
+    case v1::EVENT_TYPE_SUPPORT_ADDED: {
+      const auto& payload = event.support_added();
+      auto& support = *state.add_supports();
+      support.set_unit(payload.unit());
+      support.set_station(payload.station());
+      support.set_worker(payload.worker());
+      if (!Contains(state.co_workers(), payload.worker())) state.add_co_workers(payload.worker());
+      AddExecutor(state, payload.worker(), payload.organisation());
+      break;
+    }
+    case v1::EVENT_TYPE_SUPPORT_ENDED:
+      RemoveSupport(state, event.support_ended().worker());
+      Remove(state.mutable_co_workers(), event.support_ended().worker());
+      break;
+    case v1::EVENT_TYPE_HANDED_OVER:
+      ApplyHandedOver(state, event);
+      break;
+    default:
+      break;
+  }
+}
+
 // What was found wrong, too thin or too early; clocks.cc forgets a request with its clock.
 void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_t offset) {
   switch (event.type()) {
@@ -320,18 +467,18 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       state.set_owner(state.transfer().unit());
       state.set_unit(state.transfer().unit());
       state.set_station(state.transfer().station());
-      state.clear_worker();
-      state.clear_co_workers();
+      ClearWorkers(state);
       *state.mutable_alerts() = event.transferred().alerts();
       break;
     case v1::EVENT_TYPE_REOPENED:
       // Whose it was has it, and begins again; who did the former work never verifies it.
       state.set_owner(state.unit());
-      state.clear_worker();
-      state.clear_co_workers();
+      ClearWorkers(state);
       state.clear_casework();
       state.clear_grade();
       state.clear_services();
+      state.clear_planned_services();
+      state.clear_follow_ups();
       state.clear_closing_reason();
       state.clear_closing_offset();
       state.clear_ended_us();
@@ -343,6 +490,9 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       break;
     case v1::EVENT_TYPE_ASSESSMENT_REVISED:
       if (!event.assessment_revised().type().empty()) state.set_type(event.assessment_revised().type());
+      break;
+    case v1::EVENT_TYPE_PLAN_REVISED:
+      state.set_planned_services(event.plan_revised().planned_services());
       break;
     case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
       state.set_supervision_notes(state.supervision_notes() + 1);
@@ -357,6 +507,7 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       state.clear_forgotten_event_id();
       break;
     default:
+      ApplyElsewhere(state, event, offset);
       break;
   }
 }
@@ -418,6 +569,11 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       const auto& payload = event.worker_assigned();
       state.set_worker(payload.worker());
       *state.mutable_co_workers() = payload.co_workers();
+      // Who helps from elsewhere stays, but is not both.
+      RemoveSupport(state, payload.worker());
+      for (const auto& support : state.supports()) {
+        if (!Contains(state.co_workers(), support.worker())) state.add_co_workers(support.worker());
+      }
       InsertSorted(state.mutable_executors(), payload.worker());
       for (const auto& worker : payload.co_workers()) InsertSorted(state.mutable_executors(), worker);
       for (const auto& organisation : payload.organisations()) InsertSorted(state.mutable_executor_organisations(), organisation);
@@ -434,6 +590,12 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
       break;
     case v1::EVENT_TYPE_GRADED:
       state.set_grade(event.graded().grade());
+      break;
+    case v1::EVENT_TYPE_PLANNED:
+      state.set_planned_services(event.planned().planned_services());
+      break;
+    case v1::EVENT_TYPE_FOLLOW_UP_RECORDED:
+      state.set_follow_ups(state.follow_ups() + 1);
       break;
     case v1::EVENT_TYPE_SERVICE_RECORDED:
       state.set_services(state.services() + 1);

@@ -65,8 +65,8 @@ const std::vector<v1::ClockKind>& StoppedKinds(const Event& event);
 // What a clock is about: its kind, or for a chase the kind that it chases. An escalation chases this, never a chase.
 v1::ClockKind ChasedKind(const store::v1::RunningClock& clock);
 
-// What a passed deadline calls for: an offer expires, a pause ends, everything else escalates.
-enum class Due { kNone, kExpireOffer, kResume, kEscalate };
+// What a passed deadline calls for: an offer expires, a pause ends, a referral without a receipt comes back, everything else escalates.
+enum class Due { kNone, kExpireOffer, kResume, kReturnReferral, kEscalate };
 Due OnDue(const NeedState& state);
 
 // One index row: a key and nothing else. Keys are bytes, ordered by memcmp, and hold no personal data.
@@ -78,7 +78,7 @@ struct Row {
 // All index rows of a state, sorted by key. Key formats: row_keys.h and docs/formats/rows.md.
 std::vector<Row> Rows(const NeedState& state);
 
-inline bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN; }
+inline bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN || stage == v1::STAGE_REFERRED_OUT; }
 inline bool Ended(const NeedState& state) { return IsEnd(state.stage()); }
 
 }  // namespace gridloop

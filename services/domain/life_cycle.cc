@@ -1,5 +1,6 @@
 #include "domain/life_cycle.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 namespace gridloop {
@@ -13,11 +14,11 @@ constexpr std::initializer_list<Stage> kWorking = {STAGE_ACCEPTED, STAGE_ASSIGNE
 constexpr std::initializer_list<Stage> kHeldOrWorking = {STAGE_HELD,   STAGE_ACCEPTED, STAGE_ASSIGNED,   STAGE_ASSESSED,
                                                          STAGE_GRADED, STAGE_PLANNED,  STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
 constexpr std::initializer_list<Stage> kAssessed = {STAGE_ASSESSED, STAGE_GRADED, STAGE_PLANNED, STAGE_IN_SERVICE, STAGE_FOLLOW_UP};
-constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,      STAGE_DISPATCHED, STAGE_OFFERED, STAGE_ACCEPTED,
-                                                STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED, STAGE_IN_SERVICE,
-                                                STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD};
+constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,      STAGE_DISPATCHED, STAGE_OFFERED,  STAGE_ACCEPTED,
+                                                STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED,  STAGE_IN_SERVICE,
+                                                STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD,    STAGE_REFERRING};
 
-constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN};
+constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN, STAGE_REFERRED_OUT};
 
 LifeCycle MakeStandard() {
   LifeCycle table;
@@ -74,6 +75,16 @@ LifeCycle MakeStandard() {
   same(kWorking, EVENT_TYPE_HOLD_REQUESTED);
   to(kWorking, EVENT_TYPE_HOLD_DECIDED, STAGE_ON_HOLD);  // fold stays when it was refused
   table.At(STAGE_ON_HOLD, EVENT_TYPE_RESUMED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
+  // Somebody outside has it; nobody else looks at its closing.
+  to(kHeldOrWorking, EVENT_TYPE_REFERRED_OUT, STAGE_REFERRING);
+  to({STAGE_REFERRING}, EVENT_TYPE_REFERRAL_RECEIVED, STAGE_REFERRED_OUT);
+  to({STAGE_REFERRING}, EVENT_TYPE_REFERRAL_RETURNED, STAGE_HELD);
+  to(kWorking, EVENT_TYPE_CLOSED, STAGE_CLOSED);
+  // Who works on it.
+  same(kWorking, EVENT_TYPE_SUPPORT_ADDED);
+  same(kWorking, EVENT_TYPE_SUPPORT_ENDED);
+  same({STAGE_EVALUATED, STAGE_ON_HOLD}, EVENT_TYPE_SUPPORT_ENDED);
+  same(kOpen, EVENT_TYPE_HANDED_OVER);  // fold goes back to ACCEPTED when nobody is assigned any more
   // Confidentiality; a supervisor advises at any time.
   same(kOpen, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
   same(kEnded, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
@@ -88,6 +99,8 @@ const LifeCycle& LifeCycle::Standard() {
   static const LifeCycle table = MakeStandard();
   return table;
 }
+
+bool IsWorking(v1::Stage stage) { return std::ranges::find(kWorking, stage) != kWorking.end(); }
 
 const std::vector<ClockKind>& ClocksStoppedByAlarm() {
   static const std::vector<ClockKind> kinds = {CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD, CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST};
@@ -114,11 +127,16 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
   static const std::vector<ClockKind> recalled = {CLOCK_KIND_ROUTING,     CLOCK_KIND_OFFER,    CLOCK_KIND_CENTER,    CLOCK_KIND_ASSIGNMENT,
                                                   CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,   CLOCK_KIND_VERIFICATION,
                                                   CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST,
-                                                  CLOCK_KIND_TRANSFER};
-  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,        CLOCK_KIND_CENTER,       CLOCK_KIND_ACCEPTANCE,
-                                             CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,   CLOCK_KIND_GRADING,      CLOCK_KIND_PLANNING,
-                                             CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE,        CLOCK_KIND_INFORMATION,
-                                             CLOCK_KIND_HOLD,       CLOCK_KIND_EXTENSION,    CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER};
+                                                  CLOCK_KIND_TRANSFER,    CLOCK_KIND_REFERRAL};
+  // What a unit or the centre had still to do; the promises stand still.
+  static const std::vector<ClockKind> referred = {CLOCK_KIND_CENTER,    CLOCK_KIND_ASSIGNMENT,   CLOCK_KIND_GRADING,
+                                                  CLOCK_KIND_PLANNING,  CLOCK_KIND_SERVICE,      CLOCK_KIND_INFORMATION,
+                                                  CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER};
+  static const std::vector<ClockKind> returned = {CLOCK_KIND_REFERRAL};
+  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,       CLOCK_KIND_CENTER,   CLOCK_KIND_ACCEPTANCE, CLOCK_KIND_ASSIGNMENT,
+                                             CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION,
+                                             CLOCK_KIND_CHASE,      CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION,  CLOCK_KIND_HOLD_REQUEST,
+                                             CLOCK_KIND_TRANSFER,   CLOCK_KIND_REFERRAL};
   static const std::vector<ClockKind> transfer = {CLOCK_KIND_TRANSFER};
   static const std::vector<ClockKind> transferred = {CLOCK_KIND_TRANSFER, CLOCK_KIND_ASSIGNMENT};
   static const std::vector<ClockKind> answered = {CLOCK_KIND_INFORMATION};
@@ -166,8 +184,14 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
       return extended;
     case EVENT_TYPE_HOLD_DECIDED:
       return put_on_hold;
+    case EVENT_TYPE_REFERRED_OUT:
+      return referred;
+    case EVENT_TYPE_REFERRAL_RETURNED:
+      return returned;
     case EVENT_TYPE_ANSWERED:
     case EVENT_TYPE_WITHDRAWN:
+    case EVENT_TYPE_REFERRAL_RECEIVED:
+    case EVENT_TYPE_CLOSED:
       return all;
     default:
       return none;

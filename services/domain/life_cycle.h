@@ -38,6 +38,9 @@ class LifeCycle {
   std::array<std::array<Cell, kEventTypeCount>, kStageCount> cells_{};
 };
 
+// With a unit that works on it: from its acceptance until closing is requested, but not on hold.
+bool IsWorking(v1::Stage stage);
+
 // What ends when a need becomes a crisis: what paused it, and what was to put it off.
 const std::vector<v1::ClockKind>& ClocksStoppedByAlarm();
 

@@ -17,7 +17,7 @@ Void CheckRecord(const NeedState& state, const Event& event);
 // After CheckRecord said kNone.
 void ApplyRecord(NeedState& state, const Event& event);
 
-// By which a list finds it. An access log has none: it is found through its need.
+// "l" for every record, but an access log, which is found through its need; "o" while work on it is left.
 void AddRecordRows(const NeedState& state, std::vector<Row>* rows);
 
 }  // namespace gridloop

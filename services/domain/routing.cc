@@ -30,16 +30,6 @@ bool OneOf(const Wanted& wanted, const Value& value) {
   return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
 }
 
-bool Matches(const v1::RuleMatch& match, const v1::RoutingInputs& inputs, const std::string& community) {
-  if (!AnyOf(match.categories(), inputs.categories()) || !OneOf(match.types(), inputs.type())) return false;
-  if (!OneOf(match.urgencies(), static_cast<int>(inputs.urgency()))) return false;
-  if (!AnyOf(match.dangers(), inputs.dangers())) return false;
-  if (!OneOf(match.sources(), static_cast<int>(inputs.source()))) return false;
-  if (match.has_institution() && inputs.institution().empty()) return false;
-  return match.area_prefixes().empty() ||
-         std::ranges::any_of(match.area_prefixes(), [&](const std::string& prefix) { return !community.empty() && community.starts_with(prefix); });
-}
-
 // The station that a unit is or lies under; empty under the centre, which holds needs but is not offered them.
 std::string StationAbove(const Snapshot& snapshot, const std::string& unit) {
   std::string station = snapshot.StationOf(unit);
@@ -120,6 +110,16 @@ std::string CoveringStation(const Snapshot& snapshot, const Areas& areas, int64_
 }
 
 }  // namespace
+
+bool Matches(const v1::RuleMatch& match, const v1::RoutingInputs& inputs, const std::string& community) {
+  if (!AnyOf(match.categories(), inputs.categories()) || !OneOf(match.types(), inputs.type())) return false;
+  if (!OneOf(match.urgencies(), static_cast<int>(inputs.urgency()))) return false;
+  if (!AnyOf(match.dangers(), inputs.dangers())) return false;
+  if (!OneOf(match.sources(), static_cast<int>(inputs.source()))) return false;
+  if (match.has_institution() && inputs.institution().empty()) return false;
+  return match.area_prefixes().empty() ||
+         std::ranges::any_of(match.area_prefixes(), [&](const std::string& prefix) { return !community.empty() && community.starts_with(prefix); });
+}
 
 v1::RoutingInputs RoutingInputsOf(const store::v1::NeedState& state, int64_t now_us) {
   v1::RoutingInputs inputs;

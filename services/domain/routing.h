@@ -10,6 +10,9 @@ namespace gridloop {
 // What routing looks at, taken from a need's state.
 v1::RoutingInputs RoutingInputsOf(const store::v1::NeedState& state, int64_t now_us);
 
+// Does a need with these inputs, in this community, match? An empty list matches everything.
+bool Matches(const v1::RuleMatch& match, const v1::RoutingInputs& inputs, const std::string& community);
+
 // Decides. receipt.unit is empty when it is held; receipt.mode CONFIRM means unit is a proposal.
 v1::RoutingReceipt Route(const Snapshot& snapshot, const v1::RoutingInputs& inputs);
 

@@ -14,6 +14,8 @@
 //   a <client> 0 <head_offset> <subject> last change, for a client's watch
 //   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
 //   x <subject>                          open and has conflicts: in the centre's queue of them
+//   l <collection> 0 <created_us descending> <subject>   every subject that is no need
+//   o <subject>                          of these, what the software still has work on
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,7 @@
 
 namespace gridloop::rows {
 
-inline constexpr std::string_view kTables = "abdghiknrwx";
+inline constexpr std::string_view kTables = "abdghiklnorwx";
 
 std::string BigEndian(uint64_t value);
 uint64_t ParseBigEndian(std::string_view eight_bytes);
@@ -42,8 +44,11 @@ std::string NumberPrefix(std::string_view number);
 std::string ClientChangePrefix(std::string_view client);
 std::string BoxChangePrefix(std::string_view box);
 std::string ConflictPrefix();
+std::string RecordPrefix(std::string_view collection);
+std::string WorkPrefix(std::string_view subject_prefix);
 
-// The subject is always the last 32 bytes ("needs/" + 26 characters).
+// Of a need the subject is always the last 32 bytes ("needs/" + 26 characters); in o it is all but the table's letter, in l all
+// after the time.
 std::string_view SubjectOf(std::string_view key);
 // For d, h: the due time; for a, b: the offset: the 8 bytes before the subject.
 uint64_t NumberBeforeSubject(std::string_view key);

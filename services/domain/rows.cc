@@ -37,8 +37,14 @@ std::string NumberPrefix(std::string_view number) { return "n" + std::string(num
 std::string ClientChangePrefix(std::string_view client) { return "a" + std::string(client) + kZero; }
 std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
 std::string ConflictPrefix() { return "x"; }
+std::string RecordPrefix(std::string_view collection) { return "l" + std::string(collection) + kZero; }
+std::string WorkPrefix(std::string_view subject_prefix) { return "o" + std::string(subject_prefix); }
 
-std::string_view SubjectOf(std::string_view key) { return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes); }
+std::string_view SubjectOf(std::string_view key) {
+  if (key.starts_with('o')) return key.substr(1);
+  if (key.starts_with('l')) return key.substr(std::min(key.size(), key.find('\0') + 1 + sizeof(uint64_t)));
+  return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes);
+}
 
 uint64_t NumberBeforeSubject(std::string_view key) {
   return key.size() < kSubjectBytes + 8 ? 0 : ParseBigEndian(key.substr(key.size() - kSubjectBytes - 8, 8));
@@ -50,6 +56,10 @@ std::vector<std::string> BoxesOf(const NeedState& state) {
   for (const std::string* unit :
        {&state.owner(), &state.unit(), &state.station(), &state.escalated_unit(), &state.transfer().unit(), &state.transfer().station()}) {
     if (!unit->empty()) boxes.push_back(UnitBox(*unit));
+  }
+  for (const auto& support : state.supports()) {
+    boxes.push_back(UnitBox(support.unit()));
+    boxes.push_back(UnitBox(support.station()));
   }
   const bool centre_decides =
       state.verified_by_center() || state.extension().decided_by_center() || (state.hold().decided_by_center() && state.stage() != v1::STAGE_ON_HOLD);

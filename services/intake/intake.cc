@@ -28,9 +28,11 @@ v1::ReporterStage Word(const NeedState& state) {
       return v1::REPORTER_STAGE_RECEIVED;
     case v1::STAGE_DISPATCHED:
     case v1::STAGE_OFFERED:
+    case v1::STAGE_REFERRING:
       return v1::REPORTER_STAGE_DISPATCHED;
     case v1::STAGE_CLOSED:
     case v1::STAGE_WITHDRAWN:
+    case v1::STAGE_REFERRED_OUT:
       return v1::REPORTER_STAGE_DONE;
     default:
       return v1::REPORTER_STAGE_IN_SERVICE;
@@ -142,9 +144,11 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
 
 Expected<std::string> Intake::ClosingSentence(const NeedState& state, bool* forgotten) const {
   *forgotten = state.forgotten_us() != 0;
-  if (state.stage() != v1::STAGE_CLOSED || *forgotten) return std::string();
+  if ((state.stage() != v1::STAGE_CLOSED && state.stage() != v1::STAGE_REFERRED_OUT) || *forgotten) return std::string();
   auto event = ReadOpened(world_, state.closing_offset(), forgotten);
   if (!event) return std::unexpected(event.error());
+  if (event->has_referral_received()) return event->referral_received().reporter_sentence();
+  if (event->has_closed()) return event->closed().closing().reporter_sentence();
   return event->has_answered() ? event->answered().closing().reporter_sentence() : event->closing_requested().closing().reporter_sentence();
 }
 

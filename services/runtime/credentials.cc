@@ -141,7 +141,8 @@ Expected<std::string> CreateToken(const std::filesystem::path& file, const Crede
   if (!StationsFit(actor)) return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "A supervisor, and nobody else, has 1 to 64 stations.");
   std::string stations;
   for (const auto& station : actor.stations()) {
-    if (station.find_first_of("\t\r\n") != std::string::npos) return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "A station's id holds no tab and no line end.");
+    if (station.find_first_of("\t\r\n") != std::string::npos)
+      return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "A station's id holds no tab and no line end.");
     stations += (stations.empty() ? '\t' : ',') + station;
   }
   std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' + actor.unit() + '\t' +

@@ -332,6 +332,53 @@ TEST_F(Gridctl, WhatIsBesideTheRoadHasAVerbForEachStep) {
   EXPECT_NE(Run({"need", number}, head_token_).out.find("units/s02"), std::string::npos);
 }
 
+TEST_F(Gridctl, WhatIsDoneElsewhereAndWhoeverLeavesHaveVerbs) {
+  auto report = Report("elsewhere-1");
+  report.mutable_report()->set_type("information");
+  std::string number = Submitted(report, "offered");
+  const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  auto good = [&](std::vector<std::string> arguments, const std::string& token) {
+    auto ended = Run(arguments, token);
+    EXPECT_EQ(ended.code, 0) << arguments[0] << ": " << ended.err;
+    return ended.out;
+  };
+  good({"accept", number}, head_token);
+  good({"assign", number, "--worker", "w-0001"}, head_token);
+  EXPECT_NE(Run({"support", number, "--unit", "s02", "--worker", "w-none", "--reason", "x"}, head_token).err.find("WORKER_NOT_FOUND"), std::string::npos);
+  good({"support", number, "--unit", "s02", "--worker", "h-s02", "--reason", "speaks their dialect"}, head_token);
+  EXPECT_NE(good({"need", number}, head_token_).find("h-s02 of units/s02"), std::string::npos);
+  good({"end-support", number, "--worker", "h-s02"}, head_token_);
+
+  EXPECT_NE(good({"hand-over", "--worker", "w-0001", "--to", "s01=h-s01", "--note", "key is at the station", "--request-id", "ho-1"}, centre_token_)
+                .find("handovers/"),
+            std::string::npos);
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (Run({"hand-overs"}, centre_token_).out.find("under way") != std::string::npos && !HasFailure()) {
+    if (std::chrono::steady_clock::now() > until) ADD_FAILURE() << "the hand-over was never done";
+  }
+  EXPECT_NE(good({"need", number}, head_token).find("workers/h-s01"), std::string::npos);
+
+  good({"refer-out", number, "--to", "12345", "--reason", "water pipe"}, head_token);
+  EXPECT_NE(good({"need", number}, centre_token_).find("being referred to"), std::string::npos);
+  good({"return-referral", number, "--reason", "not theirs"}, centre_token_);
+  EXPECT_NE(good({"held"}, centre_token_).find("referral-returned"), std::string::npos);
+  good({"refer-out", number, "--to", "12345", "--reason", "with papers"}, centre_token_);
+  const std::vector<std::string> confirm = {"confirm-referral", number, "--receipt", "12345-7", "--sentence", "the hotline has it", "--request-id", "cr-1"};
+  EXPECT_EQ(good(confirm, centre_token_).find("(was done already)"), std::string::npos);
+  EXPECT_NE(good(confirm, centre_token_).find("(was done already)"), std::string::npos);
+  EXPECT_NE(good({"report", number}, app_token_).find("the hotline has it"), std::string::npos);
+
+  report = Report("elsewhere-2");
+  report.mutable_report()->set_type("information");
+  number = Submitted(report, "offered");
+  good({"accept", number}, head_token);
+  good({"assign", number, "--worker", "w-0001"}, head_token);
+  EXPECT_EQ(Run({"close-now", number, "--reason", "refused", "--result", "r", "--sentence", "s", "--evidence", "zz"}, worker_token).code, 2);
+  good({"close-now", number, "--reason", "refused", "--result", "r", "--sentence", "s", "--evidence", std::string(64, 'a')}, worker_token);
+  EXPECT_NE(good({"need", number}, worker_token).find("closed"), std::string::npos);
+}
+
 TEST_F(Gridctl, SupervisionAccessesForgettingAndMasterKeysHaveTheirVerbs) {
   std::string number = Offered("confidential-1");
   const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
@@ -367,7 +414,7 @@ TEST_F(Gridctl, SupervisionAccessesForgettingAndMasterKeysHaveTheirVerbs) {
   EXPECT_NE(good({"need", number, "--for", "service"}, worker_token).find("look again"), std::string::npos);
   EXPECT_NE(good({"accesses", number}, auditor_token_).find("service"), std::string::npos);
 
-  EXPECT_NE(Run({"forget", number, "--reason", "retention-over", "--dry-run"}, centre_token_).err.find("NEED_OPEN"), std::string::npos);
+  EXPECT_NE(Run({"forget", number, "--reason", "retention-over", "--dry-run"}, centre_token_).err.find("WRONG_STAGE"), std::string::npos);
   good({"answer", number, "--result", "r", "--sentence", "s"}, worker_token);
   const std::string plan = good({"forget", number, "--reason", "retention-over", "--dry-run"}, centre_token_);
   EXPECT_NE(plan.find("WOULD GO"), std::string::npos) << plan;

@@ -1,6 +1,4 @@
 // Sealing keys on disk: wrapped by a master key that is replaced while everything goes on, and forgotten for good.
-#include "adapters/rocksdb/rocksdb_keys.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <map>
 #include <thread>
 
+#include "adapters/rocksdb/rocksdb_keys.h"
 #include "adapters/system/owner_only_file.h"
 #include "adapters/system/system_clock.h"
 #include "sealing/ids.h"

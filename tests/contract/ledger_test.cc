@@ -254,6 +254,22 @@ TEST_P(LedgerContract, EtagDeadlineAndUnknownSubjectAreRefusedAndNothingIsWritte
   EXPECT_TRUE(Decide(subject, "id", step, "mac", "1", kNoonUs));  // only OK is sticky: the id is still free
 }
 
+TEST_P(LedgerContract, ASubjectThatIsNoNeedBeginsWithTheFirstDecisionOnIt) {
+  const std::string subject = "handovers/aaaaaaaaaaaaaaaaaaaaaaaaaa";
+  const std::string id = "event-id-started";
+  auto made = Decide(subject, id, Step(v1::EVENT_TYPE_HAND_OVER_STARTED, subject, id));
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->version, 1U);
+  EXPECT_TRUE(Decide(subject, id, Step(v1::EVENT_TYPE_HAND_OVER_STARTED, subject, id))->replayed);
+  EXPECT_EQ(Go(subject, v1::EVENT_TYPE_HAND_OVER_STARTED).error().reason, "EVENT_VOID");
+  EXPECT_EQ(Go(subject, v1::EVENT_TYPE_NOTE_ADDED).error().reason, "EVENT_VOID");
+  Restart();
+  ASSERT_NE(Get(subject), nullptr);
+  EXPECT_EQ(ledger->Count(rows::WorkPrefix("handovers/"), 10).value(), 1);
+  ASSERT_TRUE(Go(subject, v1::EVENT_TYPE_HAND_OVER_ADVANCED));
+  EXPECT_EQ(Get(subject)->version(), 2U);
+}
+
 TEST_P(LedgerContract, WantsAndDeadlinesSurviveARestartBetweenAnyTwoSteps) {
   Event submitted = Submitted("r");
   const std::string& subject = submitted.subject();

@@ -325,7 +325,7 @@ TEST(Loader, AGapBetweenTwoTermsWithAPostInItWarns) {
 TEST(Loader, WordsEndAndAreFollowedUnderTheSameId) {
   SampleCity city;
   city["dangers.csv"] = "id,display_name,urgency,restricted,from_date,to_date\nfall,跌倒,routine,,,2025-12-31\nfall,跌倒,urgent,yes,2026-01-01,\n";
-  city["types.csv"] = "id,display_name,from_date,to_date\ncare,社会照顾,,2025-12-31\nother,其他,2026-06-01,\n";
+  city["types.csv"] = "id,display_name,from_date,to_date\ncare,社会照顾,,2025-12-31\nother,其他,2026-06-01,\ninformation,政策咨询,,\n";
   city["policy.yaml"].replace(city["policy.yaml"].find("dangers: [abuse, violence]"), 26, "dangers: [fall]");
   LoadResult result = city.Load();
   EXPECT_TRUE(Reports(result, "types.csv", 0, "id", "no type \"other\" today"));

@@ -17,11 +17,16 @@ class HistoryOracle {
     bool casework = false;  // of an assessment
     bool direct = false;    // of an acceptance by the worker who is assigned thereby
     bool moved = false;     // of an amendment: the place is another one
+    bool left = false;      // of a hand-over: nobody takes over
   };
 
   static Step StepOf(const v1::Event& event) {
-    return {event.type(), event.closing_verified().approved() || event.hold_decided().approved(), event.assessed().casework(),
-            !event.offer_accepted().worker().empty(), event.amended().reroute()};
+    return {event.type(),
+            event.closing_verified().approved() || event.hold_decided().approved(),
+            event.assessed().casework(),
+            !event.offer_accepted().worker().empty(),
+            event.amended().reroute(),
+            event.has_handed_over() && event.handed_over().successor().empty()};
   }
 
   void Add(const Step& step) {
@@ -30,7 +35,7 @@ class HistoryOracle {
       current_ = {{v1::EVENT_TYPE_OFFER_ACCEPTED}};
       return;
     }
-    if (step.type == v1::EVENT_TYPE_RECALLED || step.moved) current_.clear();  // the work begins anew
+    if (step.type == v1::EVENT_TYPE_RECALLED || step.type == v1::EVENT_TYPE_REFERRED_OUT || step.moved) current_.clear();  // the work begins anew
     current_.push_back(step);
   }
 
@@ -43,21 +48,33 @@ class HistoryOracle {
     if (type == EVENT_TYPE_SUPERVISION_NOTE_ADDED) return true;
     if (type == EVENT_TYPE_FORGOTTEN || type == EVENT_TYPE_KEYS_DESTROYED) return Ended();
     bool after_closing = type == EVENT_TYPE_REOPENED || type == EVENT_TYPE_AFTER_VISIT_RECORDED;
-    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN);
+    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN) && !Has(EVENT_TYPE_REFERRAL_RECEIVED);
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
     bool working = accepted && !ClosingWaits() && !OnHold();
     EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
-                              EVENT_TYPE_OFFER_EXPIRED});
+                              EVENT_TYPE_OFFER_EXPIRED, EVENT_TYPE_REFERRED_OUT, EVENT_TYPE_REFERRAL_RETURNED});
     bool to_be_routed =
         place == EVENT_TYPE_UNSPECIFIED || place == EVENT_TYPE_SUBMITTED || place == EVENT_TYPE_OFFER_DECLINED || place == EVENT_TYPE_OFFER_EXPIRED;
-    bool at_centre = place == EVENT_TYPE_HELD || place == EVENT_TYPE_RECALLED;
+    bool at_centre = place == EVENT_TYPE_HELD || place == EVENT_TYPE_RECALLED || place == EVENT_TYPE_REFERRAL_RETURNED;
+    bool outside = place == EVENT_TYPE_REFERRED_OUT;
     switch (type) {
       case EVENT_TYPE_NOTE_ADDED:
       case EVENT_TYPE_EMERGENCY_RECORDED:
       case EVENT_TYPE_URGED:
       case EVENT_TYPE_ESCALATED:
       case EVENT_TYPE_AMENDED:
+      case EVENT_TYPE_HANDED_OVER:
         return true;
+      case EVENT_TYPE_REFERRED_OUT:
+        return working || (!accepted && at_centre);
+      case EVENT_TYPE_REFERRAL_RECEIVED:
+      case EVENT_TYPE_REFERRAL_RETURNED:
+        return !accepted && outside;
+      case EVENT_TYPE_CLOSED:
+      case EVENT_TYPE_SUPPORT_ADDED:
+        return working;
+      case EVENT_TYPE_SUPPORT_ENDED:
+        return accepted;
       case EVENT_TYPE_INFORMATION_REQUESTED:
       case EVENT_TYPE_INFORMATION_PROVIDED:
         return working || (!accepted && at_centre);
@@ -88,7 +105,7 @@ class HistoryOracle {
       case EVENT_TYPE_OFFER_EXPIRED:
         return !accepted && place == EVENT_TYPE_OFFERED;
       case EVENT_TYPE_WITHDRAWN:
-        return !accepted;
+        return !accepted && !outside;
       case EVENT_TYPE_WORKER_ASSIGNED:
       case EVENT_TYPE_CLOSING_REQUESTED:
         return working;
@@ -114,7 +131,7 @@ class HistoryOracle {
   v1::Stage Stage() const {
     using namespace v1;
     if (history_.empty()) return STAGE_UNSPECIFIED;
-    if (Ended()) return Has(EVENT_TYPE_WITHDRAWN) ? STAGE_WITHDRAWN : STAGE_CLOSED;
+    if (Ended()) return Has(EVENT_TYPE_WITHDRAWN) ? STAGE_WITHDRAWN : Has(EVENT_TYPE_REFERRAL_RECEIVED) ? STAGE_REFERRED_OUT : STAGE_CLOSED;
     if (ClosingWaits()) return STAGE_EVALUATED;
     if (OnHold()) return STAGE_ON_HOLD;
     if (Has(EVENT_TYPE_OFFER_ACCEPTED)) {
@@ -125,9 +142,13 @@ class HistoryOracle {
       if (Has(EVENT_TYPE_ASSESSED)) return STAGE_ASSESSED;
       return HasWorker() ? STAGE_ASSIGNED : STAGE_ACCEPTED;
     }
-    switch (LastOf({EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED})) {
+    switch (LastOf({EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED, EVENT_TYPE_OFFER_EXPIRED,
+                    EVENT_TYPE_REFERRED_OUT, EVENT_TYPE_REFERRAL_RETURNED})) {
+      case EVENT_TYPE_REFERRED_OUT:
+        return STAGE_REFERRING;
       case EVENT_TYPE_HELD:
       case EVENT_TYPE_RECALLED:
+      case EVENT_TYPE_REFERRAL_RETURNED:
         return STAGE_HELD;
       case EVENT_TYPE_DISPATCHED:
         return STAGE_DISPATCHED;
@@ -140,7 +161,8 @@ class HistoryOracle {
 
   bool Ended() const {
     return std::ranges::any_of(current_, [](const Step& step) {
-      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
+      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || step.type == v1::EVENT_TYPE_CLOSED ||
+             step.type == v1::EVENT_TYPE_REFERRAL_RECEIVED || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
     });
   }
 
@@ -162,7 +184,7 @@ class HistoryOracle {
   }
   bool HasWorker() const {
     for (auto step = current_.rbegin(); step != current_.rend(); ++step) {
-      if (step->type == v1::EVENT_TYPE_TRANSFERRED) return false;
+      if (step->type == v1::EVENT_TYPE_TRANSFERRED || step->left) return false;
       if (step->type == v1::EVENT_TYPE_WORKER_ASSIGNED || step->direct) return true;
     }
     return false;
@@ -173,7 +195,7 @@ class HistoryOracle {
   bool IsPlanned() const { return Has(v1::EVENT_TYPE_PLANNED) || (Has(v1::EVENT_TYPE_ASSESSED) && !IsCasework()); }
 
   std::vector<Step> history_;
-  std::vector<Step> current_;  // since the work last began anew: a recall, another place, a reopening
+  std::vector<Step> current_;  // since the work last began anew: a recall, a referral, another place, a reopening
 };
 
 }  // namespace gridloop::histories

@@ -13,7 +13,7 @@ namespace {
 using namespace histories;
 
 // The stages by a letter each, in the order of the columns of the page's table.
-const std::string kStages = "-SHDOAWEGPVFQCXZ";
+const std::string kStages = "-SHDOAWEGPVFQCXZRU";
 v1::Stage StageOf(char letter) { return static_cast<v1::Stage>(kStages.find(letter)); }
 
 // The first block of docs/life-cycle.md: a row is an event, a column a stage; the page says what the signs mean.
@@ -51,6 +51,7 @@ TEST(LifeCycle, AWellFormedEventDoesWhatThePageSays) {
       if (!HasItsObject(walk.state, type) && LifeCycle::Standard().Allows(stage, asked)) {
         ASSERT_EQ(walk.Go(asked), Void::kNone);
       }
+      GiveItsObject(walk.state, type);
       char cell = rows[name][static_cast<size_t>(column)];
       std::string where = name + " in " + v1::Stage_Name(stage);
       Void verdict = walk.Go(type, TimeOf(type));
@@ -124,7 +125,7 @@ TEST(LifeCycle, TheCentreOwnsUntilAcceptanceThenTheUnitAndNobodyAfterTheEnd) {
     auto stage = static_cast<v1::Stage>(column);
     Walk walk;
     ASSERT_EQ(walk.To(stage), Void::kNone);
-    bool before = stage <= v1::STAGE_OFFERED;
+    bool before = stage <= v1::STAGE_OFFERED || stage == v1::STAGE_REFERRING;
     EXPECT_EQ(walk.state.owner(), Ended(walk.state) ? "" : before ? "center" : "r-1") << v1::Stage_Name(stage);
   }
 }

@@ -38,6 +38,7 @@ std::vector<Event> Variants(const NeedState& head, v1::EventType type) {
   if (type == v1::EVENT_TYPE_ASSESSED) variants.emplace_back(variants[0]).mutable_assessed()->set_casework(false);
   if (type == v1::EVENT_TYPE_OFFER_ACCEPTED) variants.push_back(AcceptedDirectly(head));
   if (type == v1::EVENT_TYPE_AMENDED) variants.push_back(Moved(head));
+  if (type == v1::EVENT_TYPE_HANDED_OVER) variants.push_back(LeftToTheHead(head));
   if (type == v1::EVENT_TYPE_HOLD_DECIDED) {
     variants.emplace_back(variants[0]).mutable_hold_decided()->set_approved(false);
     variants.back().clear_clocks();
@@ -66,6 +67,7 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
   }
   v1::EventType asked = AskedBefore(type);
   if (!HasItsObject(road.state, type) && told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
+  GiveItsObject(road.state, type);
   for (const Event& event : Variants(road.state, type)) {
     Walk walk = road;
     HistoryOracle oracle = told;

@@ -23,6 +23,7 @@ v1::EventType LikelyType(const NeedState& head) {
   for (v1::EventType type : AllTypes()) {
     const Cell& cell = LifeCycle::Standard().At(head.stage(), type);
     bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
+                     type == v1::EVENT_TYPE_REFERRED_OUT || type == v1::EVENT_TYPE_REFERRAL_RECEIVED || type == v1::EVENT_TYPE_CLOSED ||
                      (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0);
     const bool branch = cell.next != Cell::Next::kIllegal && type >= v1::EVENT_TYPE_INFORMATION_REQUESTED && HasItsObject(head, type);
     if ((cell.next == Cell::Next::kTo || cell.next == Cell::Next::kBefore || branch) && !short_way) legal.push_back(type);
@@ -35,6 +36,7 @@ Event AnyEvent(const NeedState& head) {
   if (!HasItsObject(head, type) || IsOfARecord(type)) type = v1::EVENT_TYPE_NOTE_ADDED;
   Event event = WellFormed(head, type);
   if (type == v1::EVENT_TYPE_AMENDED && *rc::gen::inRange(0, 6) == 0) event = Moved(head);
+  if (type == v1::EVENT_TYPE_HANDED_OVER && head.worker() == "w-1" && *rc::gen::arbitrary<bool>()) event = LeftToTheHead(head);
   if (type == v1::EVENT_TYPE_HOLD_DECIDED && *rc::gen::arbitrary<bool>()) {
     event.mutable_hold_decided()->set_approved(false);
     event.clear_clocks();
@@ -99,6 +101,10 @@ void CheckInvariant(const NeedState& state) {
   const bool stands_still = std::ranges::any_of(state.clocks(), [](const auto& clock) { return clock.paused_us() != 0; });
   RC_ASSERT(!stands_still || PauseClock(state) != nullptr);
   RC_ASSERT((state.stage() == v1::STAGE_ON_HOLD) == (Running(state, v1::CLOCK_KIND_HOLD) != nullptr));
+  RC_ASSERT((state.stage() == v1::STAGE_REFERRING) == (Running(state, v1::CLOCK_KIND_REFERRAL) != nullptr));
+  RC_ASSERT(state.has_referral() == (state.stage() == v1::STAGE_REFERRING || state.stage() == v1::STAGE_REFERRED_OUT));
+  for (const auto& support : state.supports()) RC_ASSERT(std::ranges::find(state.co_workers(), support.worker()) != state.co_workers().end());
+  RC_ASSERT(state.worker().empty() || std::ranges::find(state.co_workers(), state.worker()) == state.co_workers().end());
   RC_ASSERT(state.information_event_id().empty() == (Running(state, v1::CLOCK_KIND_INFORMATION) == nullptr));
   RC_ASSERT(std::ranges::is_sorted(state.executors()));
   RC_ASSERT(std::ranges::is_sorted(state.boxes_seen()));

@@ -52,9 +52,22 @@ inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
       to_hold.insert(to_hold.end(), {EVENT_TYPE_HOLD_REQUESTED, EVENT_TYPE_HOLD_DECIDED});
       return to_hold;
     }
+    case STAGE_REFERRING:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_REFERRED_OUT};
+    case STAGE_REFERRED_OUT:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_REFERRED_OUT, EVENT_TYPE_REFERRAL_RECEIVED};
     default:
       return {};
   }
+}
+
+// Gives an open need what such an event is about where no earlier event of the same stage could: somebody who is rung, or helps.
+inline void GiveItsObject(NeedState& state, v1::EventType type) {
+  if (state.version() == 0 || Ended(state) || HasItsObject(state, type)) return;
+  if (type == v1::EVENT_TYPE_HANDED_OVER) state.add_alerts()->set_worker("w-1");
+  if (type != v1::EVENT_TYPE_SUPPORT_ENDED) return;
+  state.add_supports()->set_worker("w-9");
+  state.add_co_workers("w-9");
 }
 
 // A well-formed event for this head; only the stage, or the lack of what it is about, may make it illegal.
@@ -89,7 +102,8 @@ inline v1::EventType AskedBefore(v1::EventType type) {
 
 // When such an event may come: what is overdue is neither asked away nor put off, everything else may be late.
 inline int64_t TimeOf(v1::EventType type) {
-  return type == v1::EVENT_TYPE_INFORMATION_REQUESTED || type == v1::EVENT_TYPE_EXTENSION_REQUESTED ? kNoonUs : kLateUs;
+  const bool in_time = type == v1::EVENT_TYPE_INFORMATION_REQUESTED || type == v1::EVENT_TYPE_EXTENSION_REQUESTED || type == v1::EVENT_TYPE_REFERRED_OUT;
+  return in_time ? kNoonUs : kLateUs;
 }
 
 struct Walk {

@@ -258,6 +258,14 @@ class Personal : public testing::Test {
     v1::GetDirectoryResponse response;
     return gridloop_->Connect(token)->Call("gridloop.v1.RoutingService/GetDirectory", v1::GetDirectoryRequest(), &response).has_value();
   }
+  // Somebody with a post at that station.
+  std::string HelperOf(const std::string& station) {
+    v1::ListWorkersRequest request;
+    request.set_unit("units/" + station);
+    v1::ListWorkersResponse response;
+    EXPECT_TRUE(gridloop_->Connect(centre_)->Call("gridloop.v1.RoutingService/ListWorkers", request, &response));
+    return response.workers().empty() ? std::string() : response.workers(0).name().substr(std::string("workers/").size());
+  }
   void RequestAndVerify(const std::string& name, const std::string& worker, bool approve) {
     auto closing = On<v1::RequestClosingRequest>(name);
     closing.mutable_closing()->set_reason(v1::CLOSING_REASON_GOALS_MET);
@@ -316,6 +324,15 @@ void Personal::WalkTheLifeOfNeeds() {
   Do<v1::RecordServiceResponse>(worker_, "AssignmentService/RecordService", service);
   Do<v1::AddNoteResponse>(worker_, "AssignmentService/AddNote", On<v1::AddNoteRequest>(closed_));
   Do<v1::RecordFollowUpResponse>(worker_, "AssignmentService/RecordFollowUp", On<v1::RecordFollowUpRequest>(closed_));
+  // Helped from another unit for a while.
+  const std::string helper = HelperOf("s02");
+  auto support = On<v1::AddSupportRequest>(closed_);
+  support.set_unit("units/s02");
+  support.set_worker("workers/" + helper);
+  Do<v1::AddSupportResponse>(head_, "AssignmentService/AddSupport", support);
+  auto unsupport = On<v1::EndSupportRequest>(closed_);
+  unsupport.set_worker("workers/" + helper);
+  Do<v1::EndSupportResponse>(head_, "AssignmentService/EndSupport", unsupport);
   // Corrected, asked about, put off and put on hold.
   Do<v1::ReviseAssessmentResponse>(worker_, "AssignmentService/ReviseAssessment", On<v1::ReviseAssessmentRequest>(closed_));
   Do<v1::RevisePlanResponse>(worker_, "AssignmentService/RevisePlan", On<v1::RevisePlanRequest>(closed_));
@@ -364,6 +381,39 @@ void Personal::WalkTheLifeOfNeeds() {
   auto decline_transfer = On<v1::DeclineTransferRequest>(answered);
   decline_transfer.set_transfer(Look(answered).transfer());
   Do<v1::DeclineTransferResponse>(head_, "AssignmentService/DeclineTransfer", decline_transfer);
+  // Referred to somebody outside, who sends it back, and again.
+  for (bool received : {false, true}) {
+    auto refer = On<v1::ReferOutRequest>(answered);
+    refer.set_to("12345");
+    Do<v1::ReferOutResponse>(received ? centre_ : head_, "AssignmentService/ReferOut", refer);
+    const std::string referral = Look(answered).referral();
+    if (!received) {
+      auto back = On<v1::ReturnReferralRequest>(answered);
+      back.set_referral(referral);
+      Do<v1::ReturnReferralResponse>(centre_, "AssignmentService/ReturnReferral", back);
+      continue;
+    }
+    auto confirm = On<v1::ConfirmReferralRequest>(answered);
+    confirm.set_referral(referral);
+    confirm.set_receipt("12345-1");
+    Do<v1::ConfirmReferralResponse>(centre_, "AssignmentService/ConfirmReferral", confirm);
+  }
+  // Closed without a verifier; then its worker leaves.
+  auto asked = MarkedReport();
+  asked.mutable_report()->set_type("information");
+  auto light = Call<v1::SubmitNeedResponse>(app_, "IntakeService/SubmitNeed", asked);
+  ASSERT_TRUE(light);
+  Offered(light->name());
+  const std::string its_worker = Assign(light->name());
+  const std::string who = Look(light->name()).worker();
+  auto close = On<v1::CloseNeedRequest>(light->name());
+  close.mutable_closing()->set_reason(v1::CLOSING_REASON_REFUSED);
+  Do<v1::CloseNeedResponse>(its_worker, "AssignmentService/CloseNeed", close);
+  v1::HandOverWorkRequest leaves;
+  leaves.set_request_id("leaves-1");
+  leaves.set_worker(who);
+  marker_.Fill(&leaves);
+  Do<v1::HandOverWorkResponse>(centre_, "AssignmentService/HandOverWork", leaves);
   open_ = SubmitMarked();
   Offered(open_);
   v1::ListNeedsRequest mine;

@@ -144,7 +144,15 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"excluded_units", "unit id"},
                                                        {"reason", "stable code of a candidate"},
                                                        {"fields", "names of a report's fields"},
-                                                       {"duty_unit", "unit id"}};
+                                                       {"duty_unit", "unit id"},
+                                                       {"to", "12345, or a department's id"},
+                                                       {"receipt", "number of another system"},
+                                                       {"organisation", "organisation id"},
+                                                       {"hand_over", "name of a hand-over"},
+                                                       {"successor", "worker id"},
+                                                       {"cursor", "need name"},
+                                                       {"need", "need name"},
+                                                       {"parts", "parts of an answer"}};
   std::vector<const google::protobuf::Descriptor*> todo;
   const auto* payload = v1::Event::descriptor()->FindOneofByName("payload");
   for (int i = 0; i < payload->field_count(); ++i) todo.push_back(payload->field(i)->message_type());

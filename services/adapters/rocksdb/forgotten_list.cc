@@ -23,8 +23,9 @@ Expected<ForgottenList> ForgottenList::Open(const std::filesystem::path& path) {
     return list;
   }
   auto broken = [&path](int line) {
-    return Fail(Code::kFailedPrecondition, "FORGOTTEN_LIST_BROKEN",
-                path.string() + ", line " + std::to_string(line) + " is no key id. Put the list back from a copy: without it what was forgotten could be read again.");
+    return Fail(
+        Code::kFailedPrecondition, "FORGOTTEN_LIST_BROKEN",
+        path.string() + ", line " + std::to_string(line) + " is no key id. Put the list back from a copy: without it what was forgotten could be read again.");
   };
   if (!content->starts_with(kHeader)) return broken(1);
   // A last line without its end was cut off by a crash, before any key went.

@@ -27,7 +27,8 @@ class RocksdbKeys : public KeyStore {
     int64_t now_us = 0;  // for a master key that is made
   };
   // Destroys again what the list says was forgotten, and goes on with a rotation that was cut off. kFailedPrecondition: MASTER_KEYS_MISSING if
-  // the vault has wrapped keys and the file is not there, MASTER_KEYS_OTHER if it is another vault's or of another time, and what MasterKeys and ForgottenList say. `ids` outlives it.
+  // the vault has wrapped keys and the file is not there, MASTER_KEYS_OTHER if it is another vault's or of another time, and what MasterKeys and ForgottenList
+  // say. `ids` outlives it.
   static Expected<std::unique_ptr<RocksdbKeys>> Open(std::shared_ptr<Vault> vault, IdSource& ids, Options options);
   ~RocksdbKeys() override;
   Expected<SealingKey> Take() override;
@@ -58,7 +59,7 @@ class RocksdbKeys : public KeyStore {
   ForgottenList forgotten_;   // guarded by writing_
   std::string rewrap_after_;  // guarded by writing_
   mutable std::mutex masters_mutex_;
-  bool rotating_ = false;           // guarded by masters_mutex_, and what follows
+  bool rotating_ = false;  // guarded by masters_mutex_, and what follows
   int progress_percent_ = 100;
   uint64_t rewrapped_ = 0;
   std::string rotation_failure_;

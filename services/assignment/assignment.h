@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "commands/command.h"
 #include "commands/pumps.h"
@@ -15,7 +16,8 @@ class Assignment {
  public:
   static constexpr size_t kMostWatchers = 1024;
   static constexpr size_t kMostReadings = 256;  // of needs with their history, at once
-  explicit Assignment(World& world) : world_(world) {}
+  explicit Assignment(World& world) : world_(world) { reader_->pumps = &readings_; }
+  ~Assignment();
   // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
   void Start(std::function<bool()> may_fire = {});
@@ -78,12 +80,19 @@ class Assignment {
   // The events of a need with their personal parts; what was forgotten stays closed, and `forgotten` is set.
   Expected<std::vector<Event>> OpenedHistory(const NeedState& state, bool* forgotten) const;
   Expected<v1::ForgetPlan> PlanForgetting(const std::string& name) const;
-  // On a thread that may read the log for a while; false: too many do.
-  bool ReadLater(std::function<void()> read);
+  // Callbacks of the ledger hold this; some come after the assignment service has gone.
+  struct Reader {
+    std::mutex mutex;
+    Pumps* pumps = nullptr;  // null: it has gone
+  };
+  // On a thread that may read the log for a while; false: too many do. Once the service has gone nothing is read: whoever drops the reply
+  // thereby says so.
+  static bool ReadLater(Reader& reader, std::function<void()> read);
   static std::unexpected<Error> TooManyReadings();
   World& world_;
   Pumps pumps_{kMostWatchers};
   Pumps readings_{kMostReadings};
+  std::shared_ptr<Reader> reader_ = std::make_shared<Reader>();
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;
   std::unique_ptr<Reactor> hand_overs_;

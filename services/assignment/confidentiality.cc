@@ -33,8 +33,15 @@ std::unexpected<Error> Assignment::TooManyReadings() {
   return std::unexpected(std::move(busy));
 }
 
-bool Assignment::ReadLater(std::function<void()> read) {
-  auto pump = readings_.Add([read = std::move(read)] {
+Assignment::~Assignment() {
+  std::lock_guard lock(reader_->mutex);
+  reader_->pumps = nullptr;
+}
+
+bool Assignment::ReadLater(Reader& reader, std::function<void()> read) {
+  std::lock_guard lock(reader.mutex);
+  if (reader.pumps == nullptr) return true;
+  auto pump = reader.pumps->Add([read = std::move(read)] {
     read();
     return Pumps::Next::kDone;
   });
@@ -82,9 +89,9 @@ void Assignment::ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& r
     violations.push_back({"reason", "must say why: retention over, the person asks, reported by mistake, an authority"});
   }
   // Both end alike: what goes is counted where the log may be read for a while.
-  auto tell = [this](v1::ForgetNeedResponse response, const std::string& name, Callback<Expected<v1::ForgetNeedResponse>> answer) {
+  auto tell = [this, reader = reader_](v1::ForgetNeedResponse response, const std::string& name, Callback<Expected<v1::ForgetNeedResponse>> answer) {
     auto shared = std::make_shared<Callback<Expected<v1::ForgetNeedResponse>>>(std::move(answer));
-    bool taken = ReadLater([this, response, name, shared]() mutable {
+    bool taken = ReadLater(*reader, [this, response, name, shared]() mutable {
       auto plan = PlanForgetting(name);
       // It is done, whether what went can be counted now or not.
       if (!plan && !response.has_outcome()) return (*shared)(std::unexpected(plan.error()));
@@ -125,7 +132,7 @@ void Assignment::ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& r
   };
   Run<v1::ForgetNeedRequest, v1::ForgetNeedResponse>(
       world_, caller, request, "forget", std::move(event), std::move(violations), decide,
-      [this, tell, name = request.name(), reply = std::move(reply)](Expected<v1::ForgetNeedResponse> response) mutable {
+      [tell, name = request.name(), reply = std::move(reply)](Expected<v1::ForgetNeedResponse> response) mutable {
         if (!response) return reply(std::move(response));
         tell(std::move(*response), name, std::move(reply));
       });

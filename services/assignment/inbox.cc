@@ -120,9 +120,9 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     reading->state = *found;
     reading->access = std::move(access);
     reading->reply = std::move(reply);
-    auto open = [this, reading](Expected<void> logged) {
+    auto open = [this, reading, reader = reader_](Expected<void> logged) {
       if (!logged) return reading->reply(std::unexpected(logged.error()));
-      bool taken = ReadLater([this, reading] {
+      bool taken = ReadLater(*reader, [this, reading] {
         if (auto opened = Open(*reading); !opened) return reading->reply(std::unexpected(opened.error()));
         reading->reply(std::move(reading->response));
       });
@@ -130,7 +130,7 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     };
     // What is forgotten opens no more, whoever reads it.
     if (state.forgotten_us() != 0) return open({});
-    bool taken = ReadLater([this, caller, reading, open] { LogAccess(world_, caller, *reading->state, reading->access, open); });
+    bool taken = ReadLater(*reader_, [this, caller, reading, open] { LogAccess(world_, caller, *reading->state, reading->access, open); });
     if (!taken) reading->reply(TooManyReadings());
   };
   world_.view.Get(read->subject, read->at_least, std::move(answer));

@@ -8,6 +8,7 @@
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
 #include "domain/joint_plan.h"
+#include "domain/forgetting.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -98,7 +99,8 @@ inline const std::vector<v1::EventType>& AllTypes() {
 
 // Those that only subjects other than needs take.
 inline bool IsOfARecord(v1::EventType type) {
-  return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED || type == v1::EVENT_TYPE_FIGURES_FROZEN;
+  return type == v1::EVENT_TYPE_HAND_OVER_STARTED || type == v1::EVENT_TYPE_HAND_OVER_ADVANCED || type == v1::EVENT_TYPE_FIGURES_FROZEN ||
+         type == v1::EVENT_TYPE_ACCESSED;
 }
 
 // The first obligation with this status, or null.
@@ -287,6 +289,21 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       event.mutable_figures_frozen()->set_number(static_cast<int32_t>(head.version()) + 1);
       event.mutable_figures_frozen()->set_position("0-7");
       break;
+    case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
+      event.mutable_supervision_note_added();
+      break;
+    case v1::EVENT_TYPE_FORGOTTEN:
+      event.mutable_forgotten()->set_reason(v1::FORGET_REASON_RETENTION_OVER);
+      for (const auto& key : KeysOf(head)) event.mutable_forgotten()->add_key_ids(key);
+      break;
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      event.mutable_keys_destroyed()->set_forgotten(head.forgotten_event_id());
+      break;
+    case v1::EVENT_TYPE_ACCESSED:
+      event.mutable_accessed()->set_need("needs/aaaaaaaaaaaaaaaaaaaaaaaaaa");
+      event.mutable_accessed()->set_purpose(v1::ACCESS_PURPOSE_SERVICE);
+      event.mutable_accessed()->add_parts("report");
+      break;
     default:
       break;
   }
@@ -367,6 +384,13 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_CLOSING_REQUESTED:
     case v1::EVENT_TYPE_ANSWERED:
       return !HasOpenObligation(head);  // closing waits for all
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      return !head.forgotten_event_id().empty();
+    case v1::EVENT_TYPE_REOPENED:
+    case v1::EVENT_TYPE_AFTER_VISIT_RECORDED:
+    case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
+    case v1::EVENT_TYPE_FORGOTTEN:
+      return head.forgotten_us() == 0;
     default:
       return true;
   }

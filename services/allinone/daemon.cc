@@ -10,8 +10,8 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/system/owner_only_file.h"
 #include "allinone/deliveries.h"
-#include "allinone/deployment_secret.h"
 #include "allinone/embedded.h"
 #include "allinone/file_mark.h"
 #include "allinone/observation.h"
@@ -199,8 +199,14 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   Metrics metrics;
   AccessLog access_log(log);
   ReactionLog reaction_log(log);
-  auto opened = Embedded::Open(
-      {options.data_directory, options.directory_folder, options.clock, [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); }}, log);
+  Embedded::Options embedding;
+  embedding.data_directory = options.data_directory;
+  embedding.directory_folder = options.directory_folder;
+  embedding.clock = options.clock;
+  embedding.master_keys_file = options.master_keys_file;
+  embedding.forgotten_file = options.forgotten_file;
+  embedding.on_judged = [&metrics](v1::EventType type, Void verdict) { metrics.Judged(type, verdict); };
+  auto opened = Embedded::Open(embedding, log);
   if (!opened) return std::unexpected(opened.error());
   std::unique_ptr<Embedded> embedded = std::move(*opened);
   World& world = embedded->world();

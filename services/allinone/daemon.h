@@ -17,6 +17,8 @@ struct DaemonOptions {
   std::filesystem::path directory_folder;  // read and activated at start and on kReload; empty: what is active stays
   std::filesystem::path tokens_file;       // empty: tokens.tsv in the data directory
   std::filesystem::path recipients_file;   // who is told by webhooks, read again when it changes; empty: nobody
+  std::filesystem::path master_keys_file;  // empty: master-keys in the data directory
+  std::filesystem::path forgotten_file;    // empty: forgotten in the data directory
   std::filesystem::path ports_file;        // "grpc=PORT" and "admin=PORT" are written here when it serves; empty: not
   // Which are served and act here; never empty.
   std::set<std::string> services = {"intake", "routing", "assignment", "audit", "notification"};

@@ -13,7 +13,4 @@ namespace gridloop {
 // others may read it, it is not 32 bytes, or it is missing (SECRET_MISSING): the message says what mends it.
 Expected<std::string> LoadOrMakeSecret(const std::filesystem::path& data_directory, IdSource& ids, bool may_make);
 
-// Writes a small owner-only file durably: to a temporary name, synced, renamed, directory synced.
-Expected<void> WriteOwnerOnly(const std::filesystem::path& path, const std::string& content);
-
 }  // namespace gridloop

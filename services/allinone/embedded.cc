@@ -33,7 +33,16 @@ Expected<std::unique_ptr<Embedded>> Embedded::Open(const Options& options, Log& 
   auto secret = LoadOrMakeSecret(options.data_directory, embedded->ids_, first_start);
   if (!secret) return std::unexpected(secret.error());
   embedded->secret_ = std::make_unique<Secret>(*secret);
-  embedded->keys_ = std::make_unique<RocksdbKeys>(embedded->vault_, embedded->ids_);
+  RocksdbKeys::Options keeping;
+  keeping.master_keys_file = options.master_keys_file.empty() ? options.data_directory / "master-keys" : options.master_keys_file;
+  keeping.forgotten_file = options.forgotten_file.empty() ? options.data_directory / "forgotten" : options.forgotten_file;
+  keeping.now_us = clock.WallUs();
+  auto keys = RocksdbKeys::Open(embedded->vault_, embedded->ids_, keeping);
+  if (!keys) return std::unexpected(keys.error());
+  embedded->keys_ = std::move(*keys);
+  if (auto again = embedded->keys_->forgotten_again(); again > 0) {
+    log.Warning("keys", "this copy is older than what was forgotten since: its keys were destroyed again", {{"keys", static_cast<int64_t>(again)}});
+  }
   embedded->directories_ = std::make_unique<RocksdbDirectories>(embedded->vault_);
 
   Committer::Options committing;

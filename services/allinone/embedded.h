@@ -6,6 +6,7 @@
 
 #include "adapters/committer/committer.h"
 #include "adapters/memory/simulated_clock.h"
+#include "adapters/rocksdb/rocksdb_keys.h"
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "adapters/system/system_clock.h"
 #include "commands/command.h"
@@ -23,6 +24,8 @@ class Embedded {
     std::filesystem::path data_directory;
     std::filesystem::path directory_folder;  // activated before the services see it; empty: what is active stays
     std::string clock;                       // system or simulated:TIME
+    std::filesystem::path master_keys_file;  // empty: master-keys in the data directory
+    std::filesystem::path forgotten_file;    // empty: forgotten in the data directory
     std::function<void(v1::EventType type, Void verdict)> on_judged;
   };
   static Expected<std::unique_ptr<Embedded>> Open(const Options& options, Log& log);

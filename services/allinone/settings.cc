@@ -17,6 +17,16 @@ const std::vector<Setting>& Settings() {
        .kind = K::kPath,
        .usual = "",
        .help = "credentials (gridctl token create), read again when it changes; empty: tokens.tsv in the data directory"},
+      {.key = "master_keys_file",
+       .flag = "master-keys",
+       .kind = K::kSecretPath,
+       .usual = "",
+       .help = "master keys that wrap the keys of personal data; better on another disk than the data; empty: master-keys in the data directory"},
+      {.key = "forgotten_file",
+       .flag = "forgotten-file",
+       .kind = K::kPath,
+       .usual = "",
+       .help = "list of forgotten keys, never restored from a copy; better outside the data directory; empty: forgotten in the data directory"},
       {.key = "ports_file", .flag = "ports-file", .kind = K::kPath, .usual = "", .help = "grpc=PORT and admin=PORT are written here once it serves"},
       {.key = "services",
        .flag = "services",
@@ -121,6 +131,8 @@ DaemonOptions ToDaemonOptions(const Config& config) {
   options.data_directory = config.Text("data_directory");
   options.directory_folder = config.Text("directory_folder");
   options.tokens_file = config.Text("tokens_file");
+  options.master_keys_file = config.Text("master_keys_file");
+  options.forgotten_file = config.Text("forgotten_file");
   options.ports_file = config.Text("ports_file");
   options.services = config.Words("services");
   options.clock = config.Text("clock");

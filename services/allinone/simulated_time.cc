@@ -102,7 +102,10 @@ Expected<std::vector<int64_t>> SimulatedTime::NextDue(int limit) {
 }
 
 bool SimulatedTime::IsAtRest() {
-  if (view_.Count(rows::WantPrefix('r'), 1).value_or(1) > 0 || view_.Count(rows::WantPrefix('o'), 1).value_or(1) > 0) return false;
+  if (view_.Count(rows::WantPrefix('r'), 1).value_or(1) > 0 || view_.Count(rows::WantPrefix('o'), 1).value_or(1) > 0 ||
+      view_.Count(rows::WantPrefix('f'), 1).value_or(1) > 0) {
+    return false;
+  }
   auto due = NextDue(1);
   return due && (due->empty() || due->front() > clock_.WallUs());
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "commands/command.h"
 #include "commands/pumps.h"
@@ -14,7 +15,9 @@ namespace gridloop {
 class Assignment {
  public:
   static constexpr size_t kMostWatchers = 1024;
-  explicit Assignment(World& world) : world_(world) {}
+  static constexpr size_t kMostReadings = 256;  // of needs with their history, at once
+  explicit Assignment(World& world) : world_(world) { reader_->pumps = &readings_; }
+  ~Assignment();
   // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
   void Start(std::function<bool()> may_fire = {});
@@ -67,6 +70,8 @@ class Assignment {
                                 Callback<Expected<v1::RecordObligationProgressResponse>> reply);
   void FulfilObligation(const Caller& caller, const v1::FulfilObligationRequest& request, Callback<Expected<v1::FulfilObligationResponse>> reply);
   void WaiveObligation(const Caller& caller, const v1::WaiveObligationRequest& request, Callback<Expected<v1::WaiveObligationResponse>> reply);
+  void AddSupervisionNote(const Caller& caller, const v1::AddSupervisionNoteRequest& request, Callback<Expected<v1::AddSupervisionNoteResponse>> reply);
+  void ForgetNeed(const Caller& caller, const v1::ForgetNeedRequest& request, Callback<Expected<v1::ForgetNeedResponse>> reply);
 
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
@@ -74,14 +79,31 @@ class Assignment {
   void HandOverSome(const std::string& subject, std::function<void(bool again_later)> done);
   void Advance(const std::shared_ptr<const NeedState>& hand_over, const std::string& worker, const std::string& cursor, int handed_over, int unassigned,
                bool last, std::function<void(bool again_later)> done);
+  void ForgetOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
-  // The events of a need with their personal parts; what was forgotten stays closed.
-  Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;
+  struct Reading;
+  // Opens what the reading is allowed, which is in the access log by then.
+  Expected<void> Open(Reading& reading) const;
+  // The events of a need with their personal parts; what was forgotten stays closed, and `forgotten` is set.
+  Expected<std::vector<Event>> OpenedHistory(const NeedState& state, bool* forgotten) const;
+  Expected<v1::ForgetPlan> PlanForgetting(const std::string& name) const;
+  // Callbacks of the ledger hold this; some come after the assignment service has gone.
+  struct Reader {
+    std::mutex mutex;
+    Pumps* pumps = nullptr;  // null: it has gone
+  };
+  // On a thread that may read the log for a while; false: too many do. Once the service has gone nothing is read: whoever drops the reply
+  // thereby says so.
+  static bool ReadLater(Reader& reader, std::function<void()> read);
+  static std::unexpected<Error> TooManyReadings();
   World& world_;
   Pumps pumps_{kMostWatchers};
+  Pumps readings_{kMostReadings};
+  std::shared_ptr<Reader> reader_ = std::make_shared<Reader>();
   std::unique_ptr<Reactor> offers_;
   std::unique_ptr<Reactor> deadlines_;
   std::unique_ptr<Reactor> hand_overs_;
+  std::unique_ptr<Reactor> forgettings_;
 };
 
 }  // namespace gridloop

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "assignment/assignment.h"
+#include "commands/access_log.h"
 #include "commands/change_feed.h"
+#include "commands/pseudonyms.h"
 #include "domain/amendment.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
@@ -12,6 +14,12 @@ namespace gridloop {
 namespace {
 
 constexpr int kLongestHistory = 500;
+constexpr int kMostSupervisionNotes = 100;
+// The parts of an answer, as the access log names them; in the order of the alphabet.
+constexpr std::string_view kConflictingReports = "conflicting_reports";
+constexpr std::string_view kHistory = "history";
+constexpr std::string_view kReport = "report";
+constexpr std::string_view kSupervisionNotes = "supervision_notes";
 
 // The reference tells that two needs have one reporter, who may be anonymous in either.
 void HideReporter(v1::Submitted* submitted) {
@@ -22,10 +30,19 @@ void HideReporter(v1::Submitted* submitted) {
 
 }  // namespace
 
-Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state) const {
+// One GetNeed, from the request to what it may open.
+struct Assignment::Reading {
+  std::shared_ptr<const NeedState> state;
+  Access access;
+  v1::AssignmentServiceGetNeedResponse response;
+  Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply;
+  bool Opens(std::string_view part) const { return std::ranges::find(access.parts, part) != access.parts.end(); }
+};
+
+Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state, bool* forgotten) const {
   std::vector<Event> history;
   for (int i = std::max(0, state.applied_size() - kLongestHistory); i < state.applied_size(); ++i) {
-    auto event = ReadOpened(world_, state.applied(i).offset());
+    auto event = ReadOpened(world_, state.applied(i).offset(), forgotten);
     if (!event) return std::unexpected(event.error());  // nobody takes a part for the whole
     event->clear_sealed();
     event->clear_body_mac();
@@ -35,40 +52,86 @@ Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state) c
   return history;
 }
 
+Expected<void> Assignment::Open(Reading& reading) const {
+  const NeedState& state = *reading.state;
+  auto& response = reading.response;
+  bool forgotten = false;
+  if (reading.Opens(kHistory)) {
+    auto history = OpenedHistory(state, &forgotten);
+    if (!history) return std::unexpected(history.error());
+    for (Event& event : *history) {
+      auto* report = response.mutable_need()->mutable_report();
+      if (event.has_submitted()) *report = event.submitted().report();
+      if (event.has_amended()) CopyFields(event.amended().report(), event.amended().fields(), report);
+      *response.add_history() = std::move(event);
+    }
+  }
+  if (reading.Opens(kConflictingReports)) {
+    for (const auto& conflict : state.conflicts()) {
+      auto event = ReadOpened(world_, conflict.offset(), &forgotten);
+      if (!event) return std::unexpected(event.error());
+      HideReporter(event->mutable_submitted());
+      *response.add_conflicting_reports() = event->submitted().report();
+    }
+  }
+  if (reading.Opens(kSupervisionNotes)) {
+    int left = std::max(0, static_cast<int>(state.supervision_notes()) - kMostSupervisionNotes);
+    for (const auto& applied : state.applied()) {
+      auto event = ReadEvent(world_, applied.offset());
+      if (!event) return std::unexpected(event.error());
+      if (!event->has_supervision_note_added() || left-- > 0) continue;
+      event = ReadOpened(world_, applied.offset(), &forgotten);
+      if (!event) return std::unexpected(event.error());
+      auto& note = *response.add_supervision_notes();
+      note.set_text(event->supervision_note_added().text());
+      *note.mutable_log_time() = ToTimestamp(event->logged_at_us());
+      note.set_principal(event->actor().principal());
+    }
+  }
+  if (forgotten) response.mutable_need()->set_forgotten(true);  // also where the log is older than that
+  return {};
+}
+
 void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNeedRequest& request,
                          Callback<Expected<v1::AssignmentServiceGetNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
-  CheckText("purpose", request.purpose(), 0, 200, &violations);
+  Access access;
+  access.purpose = CheckPurpose(request.purpose_kind(), request.purpose(), &violations);
+  access.text = request.purpose();
   auto read = CheckRead(world_, request.name(), request.at_least(), std::move(violations));
   if (!read) return reply(std::unexpected(read.error()));
-  auto answer = [this, caller, purpose = request.purpose(), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
+  auto answer = [this, caller, access = std::move(access), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
     if (!found) return reply(std::unexpected(found.error()));
     const NeedState& state = **found;
     const v1::Actor actor = WhoAsks(world_, caller);
     if (auto allowed = Authorise(caller.access, actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
-    v1::AssignmentServiceGetNeedResponse response;
-    *response.mutable_need() = StaffNeed(state, actor);
-    bool personal = !purpose.empty() && MaySeePersonal(actor, state);
-    if (personal) {
-      auto history = OpenedHistory(state);
-      if (!history) return reply(std::unexpected(history.error()));
-      for (Event& event : *history) {
-        auto* report = response.mutable_need()->mutable_report();
-        if (event.has_submitted()) *report = event.submitted().report();
-        if (event.has_amended()) CopyFields(event.amended().report(), event.amended().fields(), report);
-        *response.add_history() = std::move(event);
-      }
+    auto reading = std::make_shared<Reading>();
+    *reading->response.mutable_need() = StaffNeed(state, actor);
+    if (actor.role() == v1::ROLE_SUPERVISOR) Pseudonymise(world_.secret, reading->response.mutable_need());
+    if (access.purpose != v1::ACCESS_PURPOSE_UNSPECIFIED) {
+      const bool personal = MaySeePersonal(actor, state);
+      // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
+      const bool conflicts = personal || (IsCentreStaff(actor) && !state.restricted());
+      if (conflicts && !state.conflicts().empty()) access.parts.emplace_back(kConflictingReports);
+      if (personal) access.parts.insert(access.parts.end(), {std::string(kHistory), std::string(kReport)});
+      if (state.supervision_notes() > 0 && MayReadSupervision(actor, state)) access.parts.emplace_back(kSupervisionNotes);
     }
-    // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
-    if (personal || (IsCentreStaff(caller.actor) && !purpose.empty() && !state.restricted())) {
-      for (const auto& conflict : state.conflicts()) {
-        auto event = ReadOpened(world_, conflict.offset());
-        if (!event) return reply(std::unexpected(event.error()));
-        HideReporter(event->mutable_submitted());
-        *response.add_conflicting_reports() = event->submitted().report();
-      }
-    }
-    reply(std::move(response));
+    if (access.parts.empty()) return reply(std::move(reading->response));
+    reading->state = *found;
+    reading->access = std::move(access);
+    reading->reply = std::move(reply);
+    auto open = [this, reading, reader = reader_](Expected<void> logged) {
+      if (!logged) return reading->reply(std::unexpected(logged.error()));
+      bool taken = ReadLater(*reader, [this, reading] {
+        if (auto opened = Open(*reading); !opened) return reading->reply(std::unexpected(opened.error()));
+        reading->reply(std::move(reading->response));
+      });
+      if (!taken) reading->reply(TooManyReadings());
+    };
+    // What is forgotten opens no more, whoever reads it.
+    if (state.forgotten_us() != 0) return open({});
+    bool taken = ReadLater(*reader_, [this, caller, reading, open] { LogAccess(world_, caller, *reading->state, reading->access, open); });
+    if (!taken) reading->reply(TooManyReadings());
   };
   world_.view.Get(read->subject, read->at_least, std::move(answer));
 }
@@ -88,6 +151,12 @@ Expected<std::string> Assignment::CheckInbox(const Caller& caller, const std::st
   bool own = worker ? id == caller.actor.worker() : id == caller.actor.unit();
   // A station's head also sees the inboxes of its rooms.
   bool below = caller.actor.role() == v1::ROLE_STATION_HEAD && !worker && snapshot && snapshot->StationOf(id) == caller.actor.unit();
+  if (caller.actor.role() == v1::ROLE_SUPERVISOR) {
+    const auto& stations = caller.actor.stations();
+    auto assigned = [&stations](const std::string& unit) { return std::ranges::find(stations, unit) != stations.end(); };
+    own = !worker && assigned(id);
+    below = !worker && snapshot && assigned(snapshot->StationOf(id));
+  }
   if (!centre && !own && !below) return Fail(Code::kPermissionDenied, "NOT_YOUR_INBOX", "This inbox is of another unit or worker.", "这不是您的收件箱。");
   return worker ? rows::WorkerBox(id) : rows::UnitBox(id);
 }
@@ -107,7 +176,14 @@ void Assignment::ListInbox(const Caller& caller, const v1::ListInboxRequest& req
   for (const Row& row : page->rows) {
     auto state = StateNow(world_, rows::SubjectOf(row.key));
     if (!state) return reply(std::unexpected(std::move(state.error())));
-    if (*state) *response.add_needs() = StaffNeed(**state, actor);
+    if (!*state) continue;
+    if (actor.role() == v1::ROLE_SUPERVISOR) {
+      // What rings here or was escalated to here is another station's case.
+      if (!Related(v1::RELATION_SUPERVISED, actor, caller.client, **state)) continue;
+      Pseudonymise(world_.secret, &(*response.add_needs() = StaffNeed(**state, actor)));
+      continue;
+    }
+    *response.add_needs() = StaffNeed(**state, actor);
   }
   response.set_next_page_token(world_.secret.PageToken(query, page->next_key));
   reply(std::move(response));

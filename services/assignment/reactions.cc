@@ -60,12 +60,16 @@ void Assignment::Start(std::function<bool()> may_fire) {
                                           [this](const std::string& subject, auto done) { HandOverSome(subject, std::move(done)); });
   deadlines_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::DuePrefix(), .timed = true, .may_act = std::move(may_fire)},
                                          [this](const std::string& subject, auto done) { FireOne(subject, std::move(done)); });
+  // Destroying keys rewrites files of the disk: on a thread of its own, one need after the other.
+  forgettings_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('f'), .in_flight = 1},
+                                           [this](const std::string& subject, auto done) { ForgetOne(subject, std::move(done)); });
 }
 
 void Assignment::Stop() {
   offers_.reset();
   hand_overs_.reset();
   deadlines_.reset();
+  forgettings_.reset();
 }
 
 void Assignment::OfferOne(const std::string& subject, std::function<void(bool again_later)> done) {

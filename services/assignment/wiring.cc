@@ -68,6 +68,8 @@ void BindDepartments(Router& router, Departments& service) {
   router.Bind(prefix + "DeclineObligation", service, &Departments::DeclineObligation);
   router.Bind(prefix + "RecordObligationProgress", service, &Departments::RecordObligationProgress);
   router.Bind(prefix + "FulfilObligation", service, &Departments::FulfilObligation);
+  router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
+  router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
 }
 
 }  // namespace gridloop

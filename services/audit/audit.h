@@ -27,6 +27,9 @@ class Audit {
   // Counts on a thread of its own, from where the last count of the month ended.
   void GetFigures(const Caller& caller, const v1::GetFiguresRequest& request, Callback<Expected<v1::GetFiguresResponse>> reply);
   void FreezeFigures(const Caller& caller, const v1::FreezeFiguresRequest& request, Callback<Expected<v1::FreezeFiguresResponse>> reply);
+  void ListAccesses(const Caller& caller, const v1::ListAccessesRequest& request, Callback<Expected<v1::ListAccessesResponse>> reply);
+  void GetMasterKeys(const Caller& caller, const v1::GetMasterKeysRequest& request, Callback<Expected<v1::GetMasterKeysResponse>> reply);
+  void RotateMasterKey(const Caller& caller, const v1::RotateMasterKeyRequest& request, Callback<Expected<v1::RotateMasterKeyResponse>> reply);
   void ExportEvents(const Caller& caller, const v1::ExportEventsRequest& request, std::shared_ptr<Sink<v1::ExportEventsResponse>> sink);
 
  private:

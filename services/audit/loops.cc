@@ -189,7 +189,9 @@ class Examiner {
     for (int i = state.applied_size() - 1, read = 0; i >= 0 && state.applied(i).version() > newest && read < kEventsReadBack; --i, ++read) {
       auto event = Read(state.applied(i).offset());
       if (!event) return false;
-      if (event->type() != v1::EVENT_TYPE_URGED && event->type() != v1::EVENT_TYPE_NOTE_ADDED && event->type() != v1::EVENT_TYPE_ESCALATED) return false;
+      const bool said_only = event->type() == v1::EVENT_TYPE_URGED || event->type() == v1::EVENT_TYPE_NOTE_ADDED ||
+                             event->type() == v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED || event->type() == v1::EVENT_TYPE_ESCALATED;
+      if (!said_only) return false;
     }
     return true;
   }
@@ -268,7 +270,9 @@ void Audit::ListOpenLoops(const Caller& caller, const v1::ListOpenLoopsRequest& 
       if (!state || Ended(*state)) continue;
       auto loop = examiner.Examine(*state, request.problem(), MustCut(actor, *state));
       if (examiner.failure()) return reply(std::unexpected(*examiner.failure()));
-      if (loop) *response.add_loops() = std::move(*loop);
+      if (!loop) continue;
+      if (actor.role() == v1::ROLE_OVERSIGHT) loop->clear_worker();  // figures and loops, nobody who works on them
+      *response.add_loops() = std::move(*loop);
     }
     if (page->next_key.empty()) return reply(std::move(response));
   }

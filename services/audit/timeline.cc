@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "audit/audit.h"
+#include "commands/pseudonyms.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
@@ -32,7 +33,8 @@ struct Audit::TimelinePage {
     bool applied = false;
   };
   std::shared_ptr<const NeedState> state;
-  bool cut = false;  // number, clocks and proof only
+  bool cut = false;            // number, clocks and proof only
+  bool pseudonymised = false;  // for a supervisor
   std::string query;
   uint64_t from = 0;
   int size = 0;
@@ -55,6 +57,7 @@ void Audit::GetTimeline(const Caller& caller, const v1::GetTimelineRequest& requ
   if (!found) return reply(std::unexpected(found.error()));
   page->state = *found;
   page->cut = MustCut(WhoAsks(world_, caller), **found);
+  page->pseudonymised = caller.actor.role() == v1::ROLE_SUPERVISOR;
   page->from = rows::ParseBigEndian(*after);
   page->size = PageSize(request.page_size());
   page->reply = std::move(reply);
@@ -130,6 +133,11 @@ bool Audit::ReadOn(TimelinePage& page) {
     entry.set_stage_before(before);
     entry.set_stage_after(replay.folded.stage());
     if (!replay.folded.owner().empty()) entry.set_owner_after("units/" + replay.folded.owner());
+    if (page.pseudonymised) {
+      *entry.mutable_event() = PseudonymisedEvent(world_.secret, event);
+      *entry.mutable_actor() = entry.event().actor();
+      continue;
+    }
     *entry.mutable_actor() = event.actor();
     event.clear_sealed();
     event.clear_body_mac();

@@ -14,6 +14,9 @@ void BindAudit(Router& router, Audit& service) {
   router.Bind(prefix + "ExportEvents", service, &Audit::ExportEvents);
   router.Bind(prefix + "GetFigures", service, &Audit::GetFigures);
   router.Bind(prefix + "FreezeFigures", service, &Audit::FreezeFigures);
+  router.Bind(prefix + "ListAccesses", service, &Audit::ListAccesses);
+  router.Bind(prefix + "GetMasterKeys", service, &Audit::GetMasterKeys);
+  router.Bind(prefix + "RotateMasterKey", service, &Audit::RotateMasterKey);
 }
 
 }  // namespace gridloop

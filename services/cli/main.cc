@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   AddNotificationVerbs(app, session);
   AddPlanVerbs(app, session);
   AddFiguresVerbs(app, session);
+  AddConfidentialityVerbs(app, session);
   AddToolVerbs(app, session);
   try {
     app.parse(argc, argv);

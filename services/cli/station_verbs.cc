@@ -22,21 +22,27 @@ void AddNeed(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("need", "one need; personal data only to those assigned, with a purpose");
   struct Flags {
     std::string need, purpose;
+    v1::AccessPurpose kind = v1::ACCESS_PURPOSE_UNSPECIFIED;
     bool history = false;
   };
   auto flags = std::make_shared<Flags>();
   verb->add_option("need", flags->need, "its number or name")->required();
-  verb->add_option("--purpose", flags->purpose, "why the personal data is read");
-  verb->add_flag("--history", flags->history, "also every step with its texts (with --purpose)");
+  AddEnum(verb, "--for", flags->kind, v1::AccessPurpose_descriptor(), "why the personal data is read; it is logged");
+  verb->add_option("--purpose", flags->purpose, "the same in words");
+  verb->add_flag("--history", flags->history, "also every step with its texts (with --for or --purpose)");
   OnRun(verb, [&session, flags] {
     v1::AssignmentServiceGetNeedRequest request;
     request.set_name(NeedName(flags->need));
     request.set_purpose(flags->purpose);
+    request.set_purpose_kind(flags->kind);
     v1::AssignmentServiceGetNeedResponse response;
     return session.CallAndShow("AssignmentService/GetNeed", request, &response, [&] {
       PrintNeed(session, response.need());
       if (flags->history) {
         for (const auto& event : response.history()) session.PrintJson(event);
+      }
+      for (const auto& note : response.supervision_notes()) {
+        fmt::print("\nsupervision, {} by {}:\n{}\n", LocalTime(note.log_time()), note.principal(), note.text());
       }
       for (const auto& report : response.conflicting_reports()) {
         fmt::print("\nanother report under the same request id, set aside:\n");

@@ -45,6 +45,11 @@ std::string CredentialJson(const std::string& hash, const Credential& credential
   if (!hash.empty()) json += "\"sha256\":" + JsonString(hash) + ",";
   json += fmt::format("\"client\":{},\"principal\":{},\"role\":{},\"unit\":{},\"worker\":{}", JsonString(credential.client), JsonString(actor.principal()),
                       JsonString(EnumWord(v1::Role_descriptor(), actor.role())), JsonString(actor.unit()), JsonString(actor.worker()));
+  if (!actor.stations().empty()) {
+    std::string stations;
+    for (const auto& station : actor.stations()) stations += (stations.empty() ? "" : ",") + JsonString(station);
+    json += ",\"stations\":[" + stations + "]";
+  }
   if (credential.expires_s != 0) json += ",\"expire_time\":" + JsonString(UtcTime(credential.expires_s));
   return json + "}";
 }
@@ -54,6 +59,7 @@ void AddTokens(CLI::App& app, Session& session) {
   token->require_subcommand(1);
   struct Flags {
     std::string file, client, principal, unit, worker, expires, out, hash;
+    std::vector<std::string> stations;
     v1::Role role = v1::ROLE_UNSPECIFIED;
   };
   auto flags = std::make_shared<Flags>();
@@ -65,6 +71,7 @@ void AddTokens(CLI::App& app, Session& session) {
   AddEnum(create, "--role", flags->role, v1::Role_descriptor(), "what it may do")->required();
   create->add_option("--unit", flags->unit, "s01, r-…, center: whose needs it sees");
   create->add_option("--worker", flags->worker, "w-0001, for a worker's or a head's own token");
+  create->add_option("--station", flags->stations, "for a supervisor: s01; a station whose cases it guides; may be given several times");
   create->add_option("--expires", flags->expires, "90d, 12h, or a time; never if not given");
   create->add_option("--out", flags->out, "a new owner-only file for the token, instead of printing it");
   OnRun(create, [&session, flags] {
@@ -74,6 +81,10 @@ void AddTokens(CLI::App& app, Session& session) {
     credential.actor.set_role(flags->role);
     credential.actor.set_unit(BareName(flags->unit));
     credential.actor.set_worker(BareName(flags->worker));
+    for (const auto& station : flags->stations) credential.actor.add_stations(BareName(station));
+    if (flags->stations.empty() == (flags->role == v1::ROLE_SUPERVISOR)) {
+      throw CLI::ValidationError("--station", flags->stations.empty() ? "is required for a supervisor" : "is for a supervisor only");
+    }
     credential.expires_s = ParseExpiry(flags->expires, session.LocalNowSeconds());
     if (!flags->out.empty() && ::access(flags->out.c_str(), F_OK) == 0) {
       fmt::print(stderr, "{} exists already; nothing was made\n", flags->out);
@@ -106,13 +117,14 @@ void AddTokens(CLI::App& app, Session& session) {
       session.PrintData(fmt::format("{{\"credentials\":[{}]}}\n", all));
       return static_cast<int>(kGood);
     }
-    Table table({"SHA-256", "CLIENT", "PRINCIPAL", "ROLE", "UNIT", "WORKER", "EXPIRES (+08:00)"});
+    Table table({"SHA-256", "CLIENT", "PRINCIPAL", "ROLE", "UNIT", "WORKER", "EXPIRES (+08:00)"});  // a supervisor's stations stand under UNIT
     for (const auto& [hash, credential] : loaded->List()) {
       google::protobuf::Timestamp at;
       at.set_seconds(credential.expires_s);
       std::string expires = credential.expires_s == 0 ? "never" : LocalTime(at) + (credential.expires_s <= session.LocalNowSeconds() ? " (expired)" : "");
       table.Add({hash.substr(0, 12), credential.client, credential.actor.principal(), EnumWord(v1::Role_descriptor(), credential.actor.role()),
-                 credential.actor.unit(), credential.actor.worker(), expires});
+                 credential.actor.stations().empty() ? credential.actor.unit() : fmt::format("{}", fmt::join(credential.actor.stations(), ",")),
+                 credential.actor.worker(), expires});
     }
     session.Print(table);
     return static_cast<int>(kGood);

@@ -42,6 +42,8 @@ std::string Flags(const v1::Need& need) {
   add(need.offer().binding(), "binding");
   add(!need.information().empty(), "reporter asked");
   add(!need.extension().empty(), "extension asked for");
+  add(need.supervision_notes() > 0, fmt::format("{} supervision notes", need.supervision_notes()));
+  add(need.forgotten(), "forgotten");
   add(!need.transfer().empty(), "transfer to " + BareName(need.transfer_unit()));
   add(!need.hold().empty() && need.stage() != v1::STAGE_ON_HOLD, "hold asked for");
   const auto owed = std::ranges::count_if(need.obligations(), [](const v1::Obligation& each) { return each.has_deadline_time(); });
@@ -171,6 +173,7 @@ void PrintNeed(Session& session, const v1::Need& need) {
   add("notes", Flags(need));
   if (need.has_submit_time()) add("submitted", LocalTime(need.submit_time(), true));
   if (need.has_end_time()) add("ended", LocalTime(need.end_time(), true));
+  if (need.forgotten()) add("personal data", "forgotten" + (need.has_forget_time() ? " " + LocalTime(need.forget_time()) : std::string()) + " 已删除");
   if (need.closing_reason() != v1::CLOSING_REASON_UNSPECIFIED) add("closed as", EnumWord(v1::ClosingReason_descriptor(), need.closing_reason()));
   for (const auto& deadline : need.deadlines()) {
     add("due: " + EnumWord(v1::ClockKind_descriptor(), deadline.kind()), LocalTime(deadline.due_time()) + "  " +

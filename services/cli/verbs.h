@@ -28,6 +28,7 @@ void AddAuditVerbs(CLI::App& app, Session& session);         // timeline, deadli
 void AddNotificationVerbs(CLI::App& app, Session& session);  // notifications, dead-letters, redeliver, notify-test
 void AddPlanVerbs(CLI::App& app, Session& session);          // joint-plan, propose-obligation … waive, obligations
 void AddFiguresVerbs(CLI::App& app, Session& session);       // figures
+void AddConfidentialityVerbs(CLI::App& app, Session& session);  // supervise, forget, accesses, keys …
 void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, completion, call
 
 // directory compare.

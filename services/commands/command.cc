@@ -94,6 +94,7 @@ Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) 
     if (running.stage_known) error.metadata.emplace_back("stage", StageWord(head.stage()));
     return std::unexpected(std::move(error));
   }
+  if (head.forgotten_us() != 0) return NeedForgotten();
   Event event = running.command.event;
   if (running.command.decide) {
     if (auto good = running.command.decide(head, running.snapshot.get(), now_us, event); !good) {
@@ -275,11 +276,20 @@ Expected<Event> ReadEvent(World& world, uint64_t offset) {
   return std::unexpected(std::move(error));
 }
 
-Expected<Event> ReadOpened(World& world, uint64_t offset) {
+Expected<Event> ReadOpened(World& world, uint64_t offset, bool* forgotten) {
   auto event = ReadEvent(world, offset);
   if (!event) return event;
-  if (auto opened = OpenEvent(&*event, world.keys); !opened && opened.error().reason != "KEY_FORGOTTEN") return std::unexpected(opened.error());
+  if (auto opened = OpenEvent(&*event, world.keys); !opened) {
+    if (opened.error().reason != "KEY_FORGOTTEN") return std::unexpected(opened.error());
+    if (forgotten != nullptr) *forgotten = true;
+  }
   return event;
+}
+
+std::unexpected<Error> NeedForgotten() {
+  return Fail(Code::kFailedPrecondition, "NEED_FORGOTTEN",
+              "The personal data of this need was forgotten: it takes nothing more. Report anew what is needed now.",
+              "该件的个人信息已按规定删除，不能再办理；如仍有需求请重新上报。");
 }
 
 void Execute(World& world, const Caller& caller, Command command, Callback<Expected<v1::CommandOutcome>> reply) {
@@ -316,6 +326,8 @@ void Execute(World& world, const Caller& caller, Command command, Callback<Expec
     FillEnvelope(who, running->snapshot.get(), running->world.clock.WallUs(), &event);
     const auto& key_ids = (*found)->key_ids();
     auto key = key_ids.empty() ? running->world.keys.Take() : running->world.keys.Get(*key_ids.rbegin());
+    // Forgotten a moment ago, which the decision below refuses; or in a copy that is older than that: then the work on it goes on.
+    if (!key && key.error().reason == "KEY_FORGOTTEN") key = running->world.keys.Take();
     if (!key) return running->reply(std::unexpected(key.error()));
     if (auto sealed = SealEvent(&event, *key, running->world.ids); !sealed) {
       return running->reply(std::unexpected(sealed.error()));
@@ -476,6 +488,9 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_reopenings(static_cast<int32_t>(state.reopenings()));
   need.set_after_visits(static_cast<int32_t>(state.after_visits()));
   for (const auto& obligation : state.obligations()) *need.add_obligations() = ToObligation(obligation);
+  need.set_forgotten(state.forgotten_us() != 0);
+  if (state.forgotten_us() != 0) *need.mutable_forget_time() = ToTimestamp(state.forgotten_us());
+  need.set_supervision_notes(static_cast<int32_t>(state.supervision_notes()));
   for (const auto& alert : state.alerts()) {
     need.add_alerted(alert.unit().empty() ? worker_name(alert.worker()) : unit_name(alert.unit()));
   }

@@ -101,8 +101,11 @@ store::v1::ActiveHashes HashesOf(const Event& event);
 
 // An applied event as the log has it. kUnavailable/LOG_UNREADABLE if it cannot be read: never taken for "there is none".
 Expected<Event> ReadEvent(World& world, uint64_t offset);
-// With its personal part; without it if its key was destroyed.
-Expected<Event> ReadOpened(World& world, uint64_t offset);
+// With its personal part; without it, and `forgotten` set if that is asked for, if its key was destroyed.
+Expected<Event> ReadOpened(World& world, uint64_t offset, bool* forgotten = nullptr);
+
+// kFailedPrecondition/NEED_FORGOTTEN: of what asks more of a need whose personal data is gone.
+std::unexpected<Error> NeedForgotten();
 
 // The actor with the organisation that the directory names for the worker.
 v1::Actor WithOrganisation(v1::Actor actor, const Snapshot* snapshot, int64_t now_us);

@@ -43,7 +43,14 @@ bool Decides(const v1::Actor& actor, const store::v1::NeedState& state) {
   return decides_on(state.extension()) || (state.stage() != v1::STAGE_ON_HOLD && decides_on(state.hold()));
 }
 
+bool Supervises(const v1::Actor& actor, const store::v1::NeedState& state) {
+  if (actor.role() != v1::ROLE_SUPERVISOR) return false;
+  return std::ranges::any_of(actor.stations(), [&](const std::string& station) { return station == state.station() || station == state.unit(); });
+}
+
 bool Assigned(const v1::Actor& actor, const store::v1::NeedState& state) {
+  // Guidance and oversight are not the work, whoever of the directory has such a credential.
+  if (actor.role() == v1::ROLE_SUPERVISOR || actor.role() == v1::ROLE_OVERSIGHT) return false;
   if (WorksOn(state, actor.worker()) || Verifies(actor, state) || Decides(actor, state)) return true;
   if (actor.role() == v1::ROLE_STATION_HEAD && IsAskedToTakeOver(actor, state)) return true;
   // A suggested, duty or alerted worker may look until somebody has accepted; whom a crisis rings, until a worker is assigned.
@@ -96,6 +103,8 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
              std::ranges::any_of(state.supports(), [&](const auto& support) { return actor.unit() == support.unit() || actor.unit() == support.station(); });
     case v1::RELATION_PARTY:
       return actor.role() == v1::ROLE_DEPARTMENT && IsParty(state, actor.unit());
+    case v1::RELATION_SUPERVISED:
+      return Supervises(actor, state);
     default:
       return false;
   }
@@ -119,6 +128,10 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 }
 
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state) { return Assigned(actor, state); }
+
+bool MayReadSupervision(const v1::Actor& actor, const store::v1::NeedState& state) {
+  return !MustCut(actor, state) && (Assigned(actor, state) || HeadsIt(actor, state) || Supervises(actor, state));
+}
 
 bool MustCut(const v1::Actor& actor, const store::v1::NeedState& state) {
   return actor.role() == v1::ROLE_DEPARTMENT || (state.restricted() && !Assigned(actor, state));

@@ -19,6 +19,10 @@ Expected<void> Authorise(const v1::Access& access, const v1::Actor& actor, const
 // May this actor see the personal part? RELATION_ASSIGNED, whoever asks.
 bool MaySeePersonal(const v1::Actor& actor, const store::v1::NeedState& state);
 
+// May this actor read supervisors' notes? Those assigned, the heads of its unit and station, its supervisors; of a restricted need those
+// assigned alone.
+bool MayReadSupervision(const v1::Actor& actor, const store::v1::NeedState& state);
+
 // Has no unit accepted it yet?
 bool BeforeAcceptance(const store::v1::NeedState& state);
 

@@ -7,6 +7,7 @@
 #include "domain/amendment.h"
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/forgetting.h"
 #include "domain/records.h"
 #include "domain/joint_plan.h"
 #include "domain/row_keys.h"
@@ -18,6 +19,8 @@ using store::v1::RunningClock;
 
 constexpr int kConflictsKept = 8;
 constexpr int kVoidsKept = 100;
+constexpr int kSetAsideKept = 1000;  // keys of conflicts
+constexpr size_t kReporterRefBytes = 16;
 
 template <class Field>
 void InsertSorted(Field* field, const std::string& value) {
@@ -164,6 +167,14 @@ Void CheckBranch(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
     case v1::EVENT_TYPE_OBLIGATION_WAIVED:
       return CheckPlan(state, event);
+    case v1::EVENT_TYPE_FORGOTTEN:
+      if (event.forgotten().reason() == v1::FORGET_REASON_UNSPECIFIED) return Void::kPayload;
+      // It names what goes: a key that came since is not left behind.
+      return std::ranges::equal(event.forgotten().key_ids(), KeysOf(state)) ? Void::kNone : Void::kObject;
+    case v1::EVENT_TYPE_KEYS_DESTROYED: {
+      const std::string& forgotten = event.keys_destroyed().forgotten();
+      return !forgotten.empty() && forgotten == state.forgotten_event_id() ? Void::kNone : Void::kObject;
+    }
     default:
       return CheckElsewhere(state, event);
   }
@@ -503,6 +514,18 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       ApplyPlan(state, event, offset);
       state.set_plan_offset(offset);
       break;
+    case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
+      state.set_supervision_notes(state.supervision_notes() + 1);
+      break;
+    case v1::EVENT_TYPE_FORGOTTEN:
+      state.set_forgotten_us(event.logged_at_us());
+      state.set_forgotten_event_id(event.event_id());
+      state.set_reporter_ref(std::string(kReporterRefBytes, '\0'));  // nobody lists it by its reporter any more
+      state.clear_reopen_until_us();
+      break;
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      state.clear_forgotten_event_id();
+      break;
     default:
       ApplyElsewhere(state, event, offset);
       break;
@@ -672,9 +695,12 @@ bool IsCopyOfApplied(const NeedState& state, const Event& event) {
 
 void NoteConflict(NeedState& state, uint64_t offset, const Event& event) {
   state.set_conflict_count(state.conflict_count() + 1);
-  // The first seven stay; the eighth place is the latest one's. Whoever forgets the subject destroys the keys of these eight; those
-  // of the others, whose bodies nobody reads, stand in the log, and conflict_count says that there are some.
+  // The first seven stay; the eighth place is the latest one's. Of the others, whose bodies nobody reads, the keys are kept, so that
+  // forgetting finds them.
   auto* conflicts = state.mutable_conflicts();
+  if (conflicts->size() == kConflictsKept && state.set_aside_key_ids_size() < kSetAsideKept) {
+    state.add_set_aside_key_ids(conflicts->Get(kConflictsKept - 1).key_id());
+  }
   auto* conflict = conflicts->size() < kConflictsKept ? conflicts->Add() : conflicts->Mutable(kConflictsKept - 1);
   conflict->set_offset(offset);
   conflict->set_logged_at_us(event.logged_at_us());
@@ -689,6 +715,7 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (!IsNeed(event.subject())) return CheckRecord(state, event);
   const Cell& cell = rules.At(state.stage(), event.type());
   if (cell.next == Cell::Next::kIllegal) return Void::kLifeCycle;
+  if (state.forgotten_us() != 0 && BarredWhenForgotten(event)) return Void::kBarred;
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
@@ -757,6 +784,7 @@ bool HasExecuted(const NeedState& state, const v1::Actor& actor) {
 Want Wants(const NeedState& state) {
   if (state.stage() == v1::STAGE_SUBMITTED) return Want::kRoute;
   if (state.stage() == v1::STAGE_DISPATCHED) return Want::kOffer;
+  if (!state.forgotten_event_id().empty()) return Want::kForget;
   return Want::kNone;
 }
 

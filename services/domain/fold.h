@@ -30,7 +30,8 @@ enum class Void {
   kObject,     // names an offer, closing or held decision that is not the open one
   kClock,      // names a clock that does not run or stands still, or is logged before its due time
   kVerifier,   // the verifier is an executor, co-worker or of an executing organisation; who asked decides on it; another's obligation
-  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, one request is open already, or a plan is
+  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, one request is open already, a plan is, or it was
+               // forgotten
   kInvariant,  // would leave an open need without an owner or a running clock
   kPayload,    // payload and type disagree, or a required field is missing
 };
@@ -50,7 +51,7 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
 bool HasExecuted(const NeedState& state, const v1::Actor& actor);
 
 // The one immediate reaction that the state calls for.
-enum class Want { kNone, kRoute, kOffer };
+enum class Want { kNone, kRoute, kOffer, kForget };
 Want Wants(const NeedState& state);
 
 // The next deadline: earliest running clock, ties by kind, then object; none that stands still. Null when the need has ended.

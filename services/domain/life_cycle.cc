@@ -18,6 +18,8 @@ constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,    
                                                 STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED,  STAGE_IN_SERVICE,
                                                 STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD,    STAGE_REFERRING};
 
+constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN, STAGE_REFERRED_OUT};
+
 LifeCycle MakeStandard() {
   LifeCycle table;
   auto to = [&table](std::initializer_list<Stage> from, EventType type, Stage next) {
@@ -89,6 +91,11 @@ LifeCycle MakeStandard() {
     same(kOpen, type);
     table.At(STAGE_EVALUATED, type) = {};
   }
+  // Confidentiality; a supervisor advises at any time.
+  same(kOpen, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
+  same(kEnded, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
+  same(kEnded, EVENT_TYPE_FORGOTTEN);
+  same(kEnded, EVENT_TYPE_KEYS_DESTROYED);
   return table;
 }
 

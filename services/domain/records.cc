@@ -11,6 +11,9 @@ namespace {
 constexpr std::string_view kNeeds = "needs/";
 constexpr std::string_view kFigures = "figures/";
 constexpr std::string_view kHandOvers = "handovers/";
+constexpr std::string_view kAccesses = "accesses/";
+constexpr size_t kIdCharacters = 26;
+constexpr int kRecentAccessesKept = 16;
 
 bool IsSorted(const google::protobuf::RepeatedPtrField<std::string>& words) { return std::ranges::adjacent_find(words, std::greater_equal()) == words.end(); }
 
@@ -44,6 +47,30 @@ void ApplyHandOver(store::v1::HandOver& hand_over, const Event& event) {
   if (payload.done()) hand_over.set_done_us(event.logged_at_us());
 }
 
+// accesses/{need}, or a further volume of it, accesses/{need}.0001, takes the readings of that need.
+Void CheckAccess(const Event& event) {
+  if (event.type() != v1::EVENT_TYPE_ACCESSED) return Void::kLifeCycle;
+  const auto& payload = event.accessed();
+  const std::string_view need = payload.need();
+  if (!need.starts_with(kNeeds) || need.substr(kNeeds.size()) != std::string_view(event.subject()).substr(kAccesses.size(), kIdCharacters))
+    return Void::kObject;
+  return payload.purpose() != v1::ACCESS_PURPOSE_UNSPECIFIED && !payload.parts().empty() && IsSorted(payload.parts()) ? Void::kNone : Void::kPayload;
+}
+
+void ApplyAccess(NeedState& state, const Event& event) {
+  const auto& payload = event.accessed();
+  auto* recent = state.mutable_recent_accesses();
+  if (recent->size() >= kRecentAccessesKept) recent->DeleteSubrange(0, recent->size() - kRecentAccessesKept + 1);
+  auto& access = *recent->Add();
+  access.set_principal(event.actor().principal());
+  access.set_client(event.client());
+  access.set_purpose(payload.purpose());
+  access.set_text_mac(payload.text_mac());
+  *access.mutable_parts() = payload.parts();
+  access.set_need_version(payload.need_version());
+  access.set_logged_at_us(event.logged_at_us());
+}
+
 }  // namespace
 
 bool IsNeed(std::string_view subject) { return subject.starts_with(kNeeds); }
@@ -52,6 +79,7 @@ Void CheckRecord(const NeedState& state, const Event& event) {
   const std::string_view subject = event.subject();
   if (subject.starts_with(kHandOvers)) return CheckHandOver(state, event);
   if (subject.starts_with(kFigures)) return CheckFigures(state, event, subject.substr(kFigures.size()));
+  if (subject.starts_with(kAccesses)) return CheckAccess(event);
   return Void::kLifeCycle;
 }
 
@@ -60,9 +88,11 @@ void ApplyRecord(NeedState& state, const Event& event) {
   if (state.version() == 0) state.set_submitted_us(event.logged_at_us());
   if (event.subject().starts_with(kHandOvers)) ApplyHandOver(*state.mutable_hand_over(), event);
   if (event.has_figures_frozen()) ApplyFigures(state, event);
+  if (event.subject().starts_with(kAccesses)) ApplyAccess(state, event);
 }
 
 void AddRecordRows(const NeedState& state, std::vector<Row>* rows) {
+  if (state.subject().starts_with(kAccesses)) return;  // found through its need
   const std::string& subject = state.subject();
   rows->push_back({rows::RecordPrefix(subject.substr(0, subject.find('/'))) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject});
   if (state.has_hand_over() && state.hand_over().done_us() == 0) rows->push_back({rows::WorkPrefix(subject)});

@@ -17,7 +17,7 @@ Void CheckRecord(const NeedState& state, const Event& event);
 // After CheckRecord said kNone.
 void ApplyRecord(NeedState& state, const Event& event);
 
-// "l" for every record; "o" while work on it is left.
+// "l" for every record, but an access log, which is found through its need; "o" while work on it is left.
 void AddRecordRows(const NeedState& state, std::vector<Row>* rows);
 
 }  // namespace gridloop

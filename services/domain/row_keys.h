@@ -4,7 +4,7 @@
 //   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>"; for
 //                                        "p:<department>" by that of its obligations. Which boxes show a need: docs/formats/rows.md.
 //   d <due_us> <subject>                 next deadline of every open need
-//   w <want> <subject>                   wants: want is 'r' (route) or 'o' (offer)
+//   w <want> <subject>                   wants: want is 'r' (route), 'o' (offer) or 'f' (forget: destroy its keys)
 //   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
 //   h <due_us> <subject>                 held at the centre
 //   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by reporter

@@ -140,7 +140,7 @@ std::vector<Row> Rows(const NeedState& state) {
       if (worker != state.worker()) add(rows::WorkerPrefix(worker) + subject);
     }
   }
-  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : 'o') + subject);
+  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : want == Want::kOffer ? 'o' : 'f') + subject);
   std::ranges::sort(all);
   auto last = std::ranges::unique(all);
   all.erase(last.begin(), last.end());

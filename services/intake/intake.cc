@@ -19,6 +19,7 @@ namespace {
 constexpr uint32_t kMostUrgings = 200;
 constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
 constexpr char kAnswerStep[] = "请补充所问的情况，以便继续办理。";
+constexpr char kForgottenStep[] = "本件已办结，个人信息已按规定删除。";
 constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
 
 const char* NextStepText(v1::ReporterStage stage) {
@@ -111,9 +112,10 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   });
 }
 
-Expected<std::string> Intake::ClosingSentence(const NeedState& state) const {
-  if (state.stage() != v1::STAGE_CLOSED && state.stage() != v1::STAGE_REFERRED_OUT) return std::string();
-  auto event = ReadOpened(world_, state.closing_offset());
+Expected<std::string> Intake::ClosingSentence(const NeedState& state, bool* forgotten) const {
+  *forgotten = state.forgotten_us() != 0;
+  if ((state.stage() != v1::STAGE_CLOSED && state.stage() != v1::STAGE_REFERRED_OUT) || *forgotten) return std::string();
+  auto event = ReadOpened(world_, state.closing_offset(), forgotten);
   if (!event) return std::unexpected(event.error());
   if (event->has_referral_received()) return event->referral_received().reporter_sentence();
   if (event->has_closed()) return event->closed().closing().reporter_sentence();
@@ -128,7 +130,8 @@ Expected<std::string> Intake::Question(const NeedState& state) const {
 }
 
 Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
-  auto sentence = ClosingSentence(state);
+  bool forgotten = false;
+  auto sentence = ClosingSentence(state, &forgotten);
   if (!sentence) return std::unexpected(sentence.error());
   auto question = Question(state);
   if (!question) return std::unexpected(question.error());
@@ -144,6 +147,8 @@ Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
   *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
   need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
   need.set_closing_sentence(std::move(*sentence));
+  need.set_forgotten(forgotten);
+  if (forgotten) need.set_next_step(kForgottenStep);
   if (!state.information_event_id().empty()) {
     need.set_next_step(kAnswerStep);
     need.set_question(std::move(*question));

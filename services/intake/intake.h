@@ -40,7 +40,7 @@ class Intake {
 
  private:
   Expected<v1::ReporterNeed> View(const NeedState& state) const;
-  Expected<std::string> ClosingSentence(const NeedState& state) const;
+  Expected<std::string> ClosingSentence(const NeedState& state, bool* forgotten) const;
   Expected<std::string> Question(const NeedState& state) const;  // that waits for an answer; empty if none
   World& world_;
   Pumps pumps_{kMostWatchers};

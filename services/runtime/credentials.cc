@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 constexpr size_t kTokenBytes = 32;
+constexpr int kMostStations = 64;
 
 std::string RoleText(v1::Role role) {
   std::string text = v1::Role_Name(role).substr(std::string_view("ROLE_").size());
@@ -24,16 +25,23 @@ std::string RoleText(v1::Role role) {
   return text;
 }
 
-std::vector<std::string> Split(const std::string& line) {
+std::vector<std::string> Split(const std::string& line, char separator = '\t') {
   std::vector<std::string> fields(1);
   for (char c : line) {
-    if (c == '\t') {
+    if (c == separator) {
       fields.emplace_back();
     } else {
       fields.back().push_back(c);
     }
   }
   return fields;
+}
+
+// Supervisors guide stations, nobody else does.
+bool StationsFit(const v1::Actor& actor) {
+  if (actor.role() != v1::ROLE_SUPERVISOR) return actor.stations().empty();
+  return !actor.stations().empty() && actor.stations_size() <= kMostStations &&
+         std::ranges::none_of(actor.stations(), [](const std::string& station) { return station.empty() || station.find(',') != std::string::npos; });
 }
 
 // Owner-only, synced. `mode` is O_APPEND or O_TRUNC.
@@ -67,7 +75,7 @@ Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
     if (line.empty() || line[0] == '#') continue;
     auto fields = Split(line);
     Credential credential;
-    auto role = fields.size() == 7 ? ParseRole(fields[3]) : std::nullopt;
+    auto role = fields.size() == 7 || fields.size() == 8 ? ParseRole(fields[3]) : std::nullopt;
     if (!role || fields[0].size() != 64 || std::from_chars(fields[6].data(), fields[6].data() + fields[6].size(), credential.expires_s).ec != std::errc{}) {
       return bad("line " + std::to_string(number) + " is no credential; remove it and run gridctl token create");
     }
@@ -76,6 +84,12 @@ Expected<Credentials> Credentials::Load(const std::filesystem::path& file) {
     credential.actor.set_role(*role);
     credential.actor.set_unit(fields[4]);
     credential.actor.set_worker(fields[5]);
+    if (fields.size() == 8 && !fields[7].empty()) {
+      for (auto& station : Split(fields[7], ',')) credential.actor.add_stations(std::move(station));
+    }
+    if (!StationsFit(credential.actor)) {
+      return bad("line " + std::to_string(number) + ": a supervisor, and nobody else, has 1 to 64 stations in the last field, separated by commas");
+    }
     (*by_hash)[fields[0]] = std::move(credential);
   }
   Credentials credentials;
@@ -124,8 +138,15 @@ Expected<std::string> CreateToken(const std::filesystem::path& file, const Crede
       return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "client, principal, unit and worker hold no tab and no line end.");
     }
   }
+  if (!StationsFit(actor)) return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "A supervisor, and nobody else, has 1 to 64 stations.");
+  std::string stations;
+  for (const auto& station : actor.stations()) {
+    if (station.find_first_of("\t\r\n") != std::string::npos)
+      return Fail(Code::kInvalidArgument, "INVALID_FIELDS", "A station's id holds no tab and no line end.");
+    stations += (stations.empty() ? '\t' : ',') + station;
+  }
   std::string line = Hex(Sha256(token)) + '\t' + credential.client + '\t' + actor.principal() + '\t' + RoleText(actor.role()) + '\t' + actor.unit() + '\t' +
-                     actor.worker() + '\t' + std::to_string(credential.expires_s) + '\n';
+                     actor.worker() + '\t' + std::to_string(credential.expires_s) + stations + '\n';
   if (auto written = WriteFile(file, line, O_APPEND); !written) return std::unexpected(written.error());
   return token;
 }

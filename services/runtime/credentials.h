@@ -1,7 +1,8 @@
 // Bearer tokens from an owner-only file; only their SHA-256 is kept.
 //
 // One line a credential, fields separated by tabs:
-//   <SHA-256 of the token, hex> <client> <principal> <role> <unit> <worker> <expiry, seconds since the epoch, 0 never>
+//   <SHA-256 of the token, hex> <client> <principal> <role> <unit> <worker> <expiry, seconds since the epoch, 0 never> <stations>
+// The last field is a supervisor's: the assigned stations, separated by commas; other lines may lack it.
 #pragma once
 
 #include <filesystem>
@@ -21,7 +22,7 @@ namespace gridloop {
 
 struct Credential {
   std::string client;
-  v1::Actor actor;  // principal, role, unit, worker
+  v1::Actor actor;  // principal, role, unit, worker, stations
   int64_t expires_s = 0;
 };
 
@@ -48,7 +49,8 @@ class Credentials {
   std::unique_ptr<Held> held_ = std::make_unique<Held>();
 };
 
-// Appends a credential and gives its token; makes the file owner-only if it is new. Ids must hold no tab or line end.
+// Appends a credential and gives its token; makes the file owner-only if it is new. Ids must hold no tab or line end; a supervisor, and nobody
+// else, has 1 to 64 stations.
 Expected<std::string> CreateToken(const std::filesystem::path& file, const Credential& credential, IdSource& ids);
 
 // Takes the one credential away whose SHA-256 begins with `hash_prefix` (8 characters or more); replaces the file whole.

@@ -30,7 +30,8 @@ std::string Canonical(const google::protobuf::Message& message) {
 Secret::Secret(std::string_view deployment_secret)
     : mac_key_(Hkdf(deployment_secret, "gridloop/body-mac/1")),
       reference_key_(Hkdf(deployment_secret, "gridloop/reference/1")),
-      page_key_(Hkdf(deployment_secret, "gridloop/page/1")) {}
+      page_key_(Hkdf(deployment_secret, "gridloop/page/1")),
+      pseudonym_key_(Hkdf(deployment_secret, "gridloop/pseudonym/1")) {}
 
 std::string Secret::BodyMac(const google::protobuf::Message& request) const {
   std::unique_ptr<google::protobuf::Message> body(request.New());
@@ -46,6 +47,11 @@ std::string Secret::BodyMac(const google::protobuf::Message& request) const {
 
 std::string Secret::ReporterRef(std::string_view client, std::string_view reference) const {
   return reference_key_.Mac(LabelledSha256("gridloop/reporter/1", {client, reference})).substr(0, kMacBytes);
+}
+
+std::string Secret::Pseudonym(std::string_view kind, std::string_view id) const {
+  constexpr size_t kPseudonymBytes = 8;
+  return "~" + Base32(pseudonym_key_.Mac(LabelledSha256("gridloop/pseudonym/1", {kind, id})).substr(0, kPseudonymBytes));
 }
 
 std::string Secret::PageToken(std::string_view query, std::string_view after) const {

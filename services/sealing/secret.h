@@ -19,13 +19,15 @@ class Secret {
   std::string BodyMac(const google::protobuf::Message& request) const;
   // 16 bytes: keyed pseudonym of a reporter of a client.
   std::string ReporterRef(std::string_view client, std::string_view reference) const;
+  // Stable pseudonym of a worker, a principal …: "~" and 13 characters of base32, which no id of a directory is.
+  std::string Pseudonym(std::string_view kind, std::string_view id) const;
   // Opaque, base32; bound to the query (method, parent, filters, principal's client or unit).
   std::string PageToken(std::string_view query, std::string_view after) const;
   // Empty token gives an empty key; a foreign or damaged one nothing.
   std::optional<std::string> ParsePageToken(std::string_view query, std::string_view token) const;
 
  private:
-  HmacKey mac_key_, reference_key_, page_key_;
+  HmacKey mac_key_, reference_key_, page_key_, pseudonym_key_;
 };
 
 }  // namespace gridloop

@@ -438,6 +438,54 @@ TEST_F(Gridctl, AJointPlanHasAVerbForEachStepOfItsLeadItsPartiesAndTheCentre) {
   good({"close", number, "--reason", "moved", "--result", "r", "--sentence", "s"}, worker_token);
 }
 
+TEST_F(Gridctl, SupervisionAccessesForgettingAndMasterKeysHaveTheirVerbs) {
+  std::string number = Offered("confidential-1");
+  const std::string worker_token = StaffToken(v1::ROLE_WORKER, "w-0001");
+  const std::string head_token = StaffToken(v1::ROLE_STATION_HEAD, "h-s01");
+  auto good = [&](std::vector<std::string> arguments, const std::string& token) {
+    auto ended = Run(arguments, token);
+    EXPECT_EQ(ended.code, 0) << arguments[0] << ": " << ended.err;
+    return ended.out;
+  };
+  // A supervisor's token names stations, nobody else's does.
+  const std::string tokens = directory_ / "tokens.tsv";
+  auto create = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"token", "create", "--file", tokens, "--client", "supervision", "--principal", "supervisor-1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments, "");
+  };
+  EXPECT_NE(create({"--role", "supervisor"}).code, 0);
+  EXPECT_NE(create({"--role", "auditor", "--station", "s01"}).code, 0);
+  auto made = create({"--role", "supervisor", "--station", "s01", "--station", "units/s03"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_NE(good({"token", "list", "--file", tokens}, "").find("s01,s03"), std::string::npos);
+  const std::string supervisor = made.out.substr(0, made.out.find('\n'));
+  while (Run({"inbox", "s01"}, supervisor).code == kNotAllowedYet && !HasFailure()) {
+  }
+
+  good({"accept", number}, head_token);
+  good({"assign", number, "--worker", "w-0001"}, head_token);
+  good({"supervise", number, "--text", "look again"}, supervisor);
+  const std::string seen = good({"need", number}, supervisor);
+  EXPECT_NE(seen.find("workers/~"), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("w-0001"), std::string::npos) << seen;
+  EXPECT_NE(good({"inbox", "s01"}, supervisor).find(number), std::string::npos);
+  EXPECT_NE(good({"need", number, "--for", "service"}, worker_token).find("look again"), std::string::npos);
+  EXPECT_NE(good({"accesses", number}, auditor_token_).find("service"), std::string::npos);
+
+  EXPECT_NE(Run({"forget", number, "--reason", "retention-over", "--dry-run"}, centre_token_).err.find("WRONG_STAGE"), std::string::npos);
+  good({"answer", number, "--result", "r", "--sentence", "s"}, worker_token);
+  const std::string plan = good({"forget", number, "--reason", "retention-over", "--dry-run"}, centre_token_);
+  EXPECT_NE(plan.find("WOULD GO"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("2029-03-01"), std::string::npos) << plan;
+  EXPECT_NE(Run({"forget", number, "--reason", "retention-over"}, centre_token_).err.find("FORGET_TOO_EARLY"), std::string::npos);
+
+  EXPECT_NE(good({"keys", "status"}, admin_token_).find("active"), std::string::npos);
+  auto rotated = Run({"keys", "rotate", "--wait"}, admin_token_);
+  EXPECT_EQ(rotated.code, 0) << rotated.err;
+  EXPECT_NE(Run({"keys", "rotate", "--active", "0123456789abcdef"}, admin_token_).err.find("MASTER_KEY_CHANGED"), std::string::npos);
+}
+
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {
   auto proposed = Report("proposed-1");
   proposed.mutable_report()->add_categories("possible-extreme-behaviour");

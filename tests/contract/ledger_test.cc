@@ -12,6 +12,7 @@
 #include "adapters/committer/committer.h"
 #include "adapters/memory/memory_store.h"
 #include "adapters/memory/simulated_clock.h"
+#include "adapters/rocksdb/rocksdb_keys.h"
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "adapters/system/system_clock.h"
 #include "contract/faulty_store.h"
@@ -66,7 +67,9 @@ class OnDisk : public Backend {
     store_ = std::move(*store);
     auto vault = Vault::Open(directory_);
     ASSERT_TRUE(vault) << vault.error().message;
-    keys_ = std::make_unique<RocksdbKeys>(*vault, ids_);
+    auto keys = RocksdbKeys::Open(*vault, ids_, {directory_ / "master-keys", directory_ / "forgotten", 0});
+    ASSERT_TRUE(keys) << keys.error().message;
+    keys_ = std::move(*keys);
     directories_ = std::make_unique<RocksdbDirectories>(*vault);
   }
   KeyStore& keys() override { return *keys_; }

@@ -18,6 +18,7 @@
 #include "adapters/committer/committer.h"
 #include "adapters/memory/memory_store.h"
 #include "adapters/memory/simulated_clock.h"
+#include "adapters/rocksdb/rocksdb_keys.h"
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "contract/faulty_store.h"
 #include "domain/row_keys.h"
@@ -61,6 +62,13 @@ class TemporaryDirectory {
   }
   fs::path path_;
 };
+
+// Its files lie beside the vault.
+std::unique_ptr<RocksdbKeys> OpenKeys(const std::shared_ptr<Vault>& vault, const fs::path& directory, IdSource& ids) {
+  auto keys = RocksdbKeys::Open(vault, ids, {directory / "master-keys", directory / "forgotten", 0});
+  EXPECT_TRUE(keys) << keys.error().message;
+  return keys ? std::move(*keys) : nullptr;
+}
 
 // Writes over some of a file's bytes.
 void Damage(const fs::path& file, uint64_t from, uint64_t size) {
@@ -815,14 +823,17 @@ TEST_F(Recovery, AForgottenKeyLeavesTheDisk) {
   };
   auto vault = Vault::Open(directory.path());
   ASSERT_TRUE(vault);
-  RocksdbKeys keys(*vault, ids);
+  auto opened = OpenKeys(*vault, directory.path(), ids);
+  RocksdbKeys& keys = *opened;
   auto gone = *keys.Take();
   auto kept = *keys.Take();
-  EXPECT_TRUE(on_disk(gone.bytes));
+  const std::string wrapped = **(*vault)->Read("k" + gone.id);
+  EXPECT_FALSE(on_disk(gone.bytes));
+  EXPECT_TRUE(on_disk(wrapped));
   ASSERT_TRUE(keys.Forget({gone.id}));
   ASSERT_TRUE(keys.Forget({gone.id}));
   EXPECT_EQ(keys.Get(gone.id).error().reason, "KEY_FORGOTTEN");
-  EXPECT_FALSE(on_disk(gone.bytes));
+  EXPECT_FALSE(on_disk(wrapped));
   EXPECT_EQ(keys.Get(kept.id)->bytes, kept.bytes);
 }
 
@@ -831,7 +842,8 @@ TEST_F(Recovery, AKeyStoreWithoutRoomSaysSoAndGoesOnByItself) {
   std::atomic<uint64_t> free_bytes = 1ULL << 40;
   auto vault = Vault::Open(directory.path(), {.free_bytes = [&] { return free_bytes.load(); }});
   ASSERT_TRUE(vault);
-  RocksdbKeys keys(*vault, ids);
+  auto opened = OpenKeys(*vault, directory.path(), ids);
+  RocksdbKeys& keys = *opened;
   ASSERT_TRUE(keys.Take());
   EXPECT_EQ(keys.Failure(), "");
   free_bytes = 0;
@@ -853,7 +865,8 @@ TEST_F(Recovery, AKeyStoreThatCannotWriteSaysSoUntilItIsOpenedAgain) {
   {
     auto vault = Vault::Open(directory.path());
     ASSERT_TRUE(vault);
-    RocksdbKeys keys(*vault, ids);
+    auto opened = OpenKeys(*vault, directory.path(), ids);
+    RocksdbKeys& keys = *opened;
     Expected<SealingKey> last = keys.Take();
     {
       NoMoreBytes limit;
@@ -870,7 +883,8 @@ TEST_F(Recovery, AKeyStoreThatCannotWriteSaysSoUntilItIsOpenedAgain) {
   auto vault = Vault::Open(directory.path());
   ASSERT_TRUE(vault);
   SeededIds other(12);
-  RocksdbKeys keys(*vault, other);
+  auto opened = OpenKeys(*vault, directory.path(), other);
+  RocksdbKeys& keys = *opened;
   EXPECT_TRUE(keys.Get(given));
   EXPECT_TRUE(keys.Take());
 }
@@ -889,14 +903,14 @@ TEST_F(Recovery, AKeyThatWasGivenIsThereAfterACrash) {
   TemporaryDirectory running;
   TemporaryDirectory crashed;
   auto vault = Vault::Open(running.path());
-  RocksdbKeys keys(*vault, ids);
-  auto key = *keys.Take();
+  auto keys = OpenKeys(*vault, running.path(), ids);
+  auto key = *keys->Take();
   crashed.TakeFilesOf(running.path());
   auto vault_after = Vault::Open(crashed.path());
   ASSERT_TRUE(vault_after);
   SeededIds other(12);
-  RocksdbKeys after(*vault_after, other);
-  EXPECT_EQ(after.Get(key.id)->bytes, key.bytes);
+  auto after = OpenKeys(*vault_after, crashed.path(), other);
+  EXPECT_EQ(after->Get(key.id)->bytes, key.bytes);
 }
 
 }  // namespace

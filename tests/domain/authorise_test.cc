@@ -199,5 +199,29 @@ TEST(Authorise, ADepartmentIsPartyToWhatItHasNotDeclinedAndLearnsNothingElse) {
   EXPECT_FALSE(Authorise(party, education, "bureau", walk.state));
 }
 
+TEST(Authorise, ASupervisorHasToDoWithTheStationsOfTheCredentialAndIsAssignedToNothing) {
+  v1::Actor supervisor = Who(v1::ROLE_SUPERVISOR, "s01", "w-1");  // neither a unit nor a worker's id makes more of it
+  const NeedState assigned = NeedIn(v1::STAGE_ASSIGNED);
+  EXPECT_FALSE(Related(v1::RELATION_SUPERVISED, supervisor, "", assigned)) << "no station is listed";
+  supervisor.add_stations("s02");
+  EXPECT_FALSE(Related(v1::RELATION_SUPERVISED, supervisor, "", assigned));
+  supervisor.add_stations("s01");
+  EXPECT_TRUE(Related(v1::RELATION_SUPERVISED, supervisor, "", assigned));
+  EXPECT_FALSE(Related(v1::RELATION_ASSIGNED, supervisor, "", assigned));
+  EXPECT_FALSE(MaySeePersonal(supervisor, assigned));
+  EXPECT_TRUE(MayReadSupervision(supervisor, assigned));
+  EXPECT_TRUE(Related(v1::RELATION_SUPERVISED, supervisor, "", NeedIn(v1::STAGE_CLOSED))) << "also after the end";
+  EXPECT_FALSE(Related(v1::RELATION_SUPERVISED, supervisor, "", NeedIn(v1::STAGE_SUBMITTED))) << "no station has it yet";
+  NeedState restricted = assigned;
+  restricted.set_restricted(true);
+  EXPECT_TRUE(MustCut(supervisor, restricted));
+  EXPECT_FALSE(MayReadSupervision(supervisor, restricted));
+  v1::Actor head = Who(v1::ROLE_STATION_HEAD, "s01");
+  head.add_stations("s01");
+  EXPECT_FALSE(Related(v1::RELATION_SUPERVISED, head, "", assigned)) << "the role makes a supervisor, not the list";
+  EXPECT_TRUE(MayReadSupervision(head, assigned));
+  EXPECT_FALSE(MaySeePersonal(Who(v1::ROLE_OVERSIGHT, "s01", "w-1"), assigned));
+}
+
 }  // namespace
 }  // namespace gridloop

@@ -44,6 +44,9 @@ class HistoryOracle {
     using namespace v1;
     if (type == EVENT_TYPE_SUBMITTED) return history_.empty();
     if (history_.empty()) return false;
+    if (type == EVENT_TYPE_ACCESSED) return false;  // of another subject
+    if (type == EVENT_TYPE_SUPERVISION_NOTE_ADDED) return true;
+    if (type == EVENT_TYPE_FORGOTTEN || type == EVENT_TYPE_KEYS_DESTROYED) return Ended();
     bool after_closing = type == EVENT_TYPE_REOPENED || type == EVENT_TYPE_AFTER_VISIT_RECORDED;
     if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN) && !Has(EVENT_TYPE_REFERRAL_RECEIVED);
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);

@@ -34,7 +34,7 @@ v1::EventType LikelyType(const NeedState& head) {
 
 Event AnyEvent(const NeedState& head) {
   v1::EventType type = LikelyType(head);
-  if (!HasItsObject(head, type)) type = v1::EVENT_TYPE_NOTE_ADDED;
+  if (!HasItsObject(head, type) || IsOfARecord(type)) type = v1::EVENT_TYPE_NOTE_ADDED;
   Event event = WellFormed(head, type);
   if (type == v1::EVENT_TYPE_AMENDED && *rc::gen::inRange(0, 6) == 0) event = Moved(head);
   if (type == v1::EVENT_TYPE_HANDED_OVER && head.worker() == "w-1" && *rc::gen::arbitrary<bool>()) event = LeftToTheHead(head);
@@ -201,12 +201,13 @@ RC_GTEST_PROP(Properties, AVoidEventLeavesTheStateAsItWasButForTheLists, ()) {
       each->clear_voids();
       each->clear_conflicts();
       each->clear_conflict_count();
+      each->clear_set_aside_key_ids();
     }
     RC_ASSERT(after.SerializeAsString() == before.SerializeAsString());
   }
 }
 
-RC_GTEST_PROP(Properties, RowsOfAnEndedNeedHoldNoInboxDeadlineOrWant, ()) {
+RC_GTEST_PROP(Properties, RowsOfAnEndedNeedHoldNoInboxOrDeadlineAndNoWantButToForget, ()) {
   NeedState state;
   auto log = AnyLog();
   for (size_t i = 0; i < log.size(); ++i) {
@@ -218,7 +219,9 @@ RC_GTEST_PROP(Properties, RowsOfAnEndedNeedHoldNoInboxDeadlineOrWant, ()) {
     RC_ASSERT(count('d') == (open ? 1 : 0));
     RC_ASSERT((count('i') > 0) == open);
     RC_ASSERT(count('w') == (Wants(state) == Want::kNone ? 0 : 1));
-    if (!open) RC_ASSERT(count('k') + count('h') + count('g') + count('w') == 0);
+    if (!open) RC_ASSERT(count('k') + count('h') + count('g') == 0);
+    RC_ASSERT((Wants(state) == Want::kForget) == !state.forgotten_event_id().empty());
+    RC_ASSERT(open || Wants(state) == Want::kNone || Wants(state) == Want::kForget);
     // Whoever has it in an inbox now learns of its leaving later.
     for (const auto& box : rows::PartyBoxesOf(state)) RC_ASSERT(std::ranges::binary_search(state.boxes_seen(), box));
     for (const auto& box : rows::BoxesOf(state)) RC_ASSERT(std::ranges::binary_search(state.boxes_seen(), box));

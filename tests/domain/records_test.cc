@@ -93,5 +93,44 @@ TEST(Records, AnEventOfAnotherSubjectIsNoneOfIts) {
   EXPECT_EQ(walk.Go(another), Void::kChain);
 }
 
+TEST(Records, AnAccessLogTakesTheReadingsOfItsNeedAndKeepsTheLastOnes) {
+  const std::string id(26, 'a');
+  auto reading = [&](const std::string& subject) {
+    Event event;
+    event.set_subject(subject);
+    event.set_type(v1::EVENT_TYPE_ACCESSED);
+    event.mutable_accessed()->set_need("needs/" + id);
+    event.mutable_accessed()->set_purpose(v1::ACCESS_PURPOSE_SERVICE);
+    for (const char* part : {"history", "report"}) event.mutable_accessed()->add_parts(part);
+    return event;
+  };
+  for (const std::string& subject : {"accesses/" + id, "accesses/" + id + ".0001"}) {
+    Walk walk;
+    for (uint64_t version = 1; version <= 20; ++version) {
+      Event event = reading(subject);
+      event.mutable_accessed()->set_need_version(version);
+      event.mutable_actor()->set_principal("w-1");
+      ASSERT_EQ(walk.Go(event), Void::kNone);
+    }
+    ASSERT_EQ(walk.state.recent_accesses_size(), 16);
+    EXPECT_EQ(walk.state.recent_accesses(0).need_version(), 5U);
+    EXPECT_EQ(walk.state.recent_accesses(15).principal(), "w-1");
+    EXPECT_EQ(walk.state.recent_accesses(15).logged_at_us(), kNoonUs);
+    EXPECT_TRUE(Keys(walk.state).empty()) << "it is found through its need";
+  }
+  Walk walk;
+  EXPECT_EQ(walk.Go(reading("accesses/" + std::string(26, 'b'))), Void::kObject) << "another need's";
+  Event event = reading("accesses/" + id);
+  event.mutable_accessed()->clear_purpose();
+  EXPECT_EQ(walk.Go(event), Void::kPayload);
+  event = reading("accesses/" + id);
+  event.mutable_accessed()->add_parts("history");
+  EXPECT_EQ(walk.Go(event), Void::kPayload) << "not in order";
+  event = Started({"w-1"});
+  event.set_subject("accesses/" + id);
+  EXPECT_EQ(walk.Go(event), Void::kLifeCycle);
+  EXPECT_EQ(walk.Go(reading(kHandOver)), Void::kLifeCycle);
+}
+
 }  // namespace
 }  // namespace gridloop

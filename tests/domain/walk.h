@@ -100,6 +100,8 @@ inline v1::EventType AskedBefore(v1::EventType type) {
     case v1::EVENT_TYPE_OBLIGATION_PROGRESSED:
     case v1::EVENT_TYPE_OBLIGATION_FULFILLED:
       return v1::EVENT_TYPE_OBLIGATION_ACCEPTED;
+    case v1::EVENT_TYPE_KEYS_DESTROYED:
+      return v1::EVENT_TYPE_FORGOTTEN;
     default:
       return v1::EVENT_TYPE_UNSPECIFIED;
   }

@@ -157,6 +157,12 @@ class Personal : public testing::Test {
     centre_ = MakeToken(data_, "centre", "dispatcher-1", v1::ROLE_DISPATCHER, "center", "c-dispatch-1");
     education_ = MakeToken(data_, "education-bureau", "edu-1", v1::ROLE_DEPARTMENT, "education");
     auditor_ = MakeToken(data_, "audit", "auditor-1", v1::ROLE_AUDITOR, "center");
+    Credential guides{"supervision", {}, 0};
+    guides.actor.set_principal("supervisor-1");
+    guides.actor.set_role(v1::ROLE_SUPERVISOR);
+    guides.actor.add_stations("s01");
+    RandomIds ids;
+    supervisor_ = CreateToken(data_ / "tokens.tsv", guides, ids).value_or("");
     // One takes what it is told, the other one never does, so that it stays on the disk.
     receiver_.Post("/good", [this](const httplib::Request& request, httplib::Response& response) { Hear(request, response, 200); });
     receiver_.Post("/bad", [this](const httplib::Request& request, httplib::Response& response) { Hear(request, response, 500); });
@@ -311,7 +317,7 @@ class Personal : public testing::Test {
   std::filesystem::path data_ = beside_.path() / "data";
   void WalkAPlan();
 
-  std::string app_, other_app_, head_, centre_, auditor_, worker_, education_;
+  std::string app_, other_app_, head_, centre_, auditor_, supervisor_, worker_, education_;
   std::unique_ptr<Gridloop> gridloop_;
   Marker marker_;
   int requests_ = 0;
@@ -395,6 +401,7 @@ void Personal::WalkTheLifeOfNeeds() {
   RequestAndVerify(closed_, worker_, false);
   RequestAndVerify(closed_, worker_, true);
   Do<v1::RecordAfterVisitResponse>(worker_, "AssignmentService/RecordAfterVisit", On<v1::RecordAfterVisitRequest>(closed_));
+  Do<v1::AddSupervisionNoteResponse>(supervisor_, "AssignmentService/AddSupervisionNote", On<v1::AddSupervisionNoteRequest>(closed_));
   // Withdrawn; answered at once; open.
   Do<v1::WithdrawNeedResponse>(app_, "IntakeService/WithdrawNeed", On<v1::WithdrawNeedRequest>(SubmitMarked()));
   std::string answered = SubmitMarked();
@@ -615,7 +622,7 @@ void Personal::ReadWhatOthersMayRead() {
     theirs.set_name(name);
     EXPECT_TRUE(Call<v1::IntakeServiceGetNeedResponse>(app_, "IntakeService/GetNeed", theirs));
     EXPECT_FALSE(Call<v1::IntakeServiceGetNeedResponse>(other_app_, "IntakeService/GetNeed", theirs));
-    for (const std::string& token : {centre_, head_, auditor_, worker_}) {
+    for (const std::string& token : {centre_, head_, auditor_, worker_, supervisor_}) {
       v1::AssignmentServiceGetNeedRequest without_purpose;
       without_purpose.set_name(name);
       (void)Call<v1::AssignmentServiceGetNeedResponse>(token, "AssignmentService/GetNeed", without_purpose);
@@ -624,6 +631,12 @@ void Personal::ReadWhatOthersMayRead() {
     not_assigned.set_name(name);
     not_assigned.set_purpose("curiosity");
     EXPECT_TRUE(Call<v1::AssignmentServiceGetNeedResponse>(auditor_, "AssignmentService/GetNeed", not_assigned));
+    auto guided = Call<v1::GetTimelineResponse>(supervisor_, "AuditService/GetTimeline", timeline);
+    EXPECT_TRUE(guided && guided->entries_size() > 3);
+    v1::ListAccessesRequest accesses;
+    accesses.set_name(name);
+    auto read = Call<v1::ListAccessesResponse>(auditor_, "AuditService/ListAccesses", accesses);
+    EXPECT_TRUE(read && (read->entries_size() > 0 || name != closed_));
     v1::ReplayRouteRequest replay;
     replay.set_name(name);
     (void)Call<v1::ReplayRouteResponse>(auditor_, "RoutingService/ReplayRoute", replay);
@@ -701,7 +714,7 @@ TEST_F(Personal, NothingPersonalIsInClearInWhatAProcessWritesOrShows) {
   // It went in: who is assigned and says why reads all of it.
   v1::AssignmentServiceGetNeedRequest with_purpose;
   with_purpose.set_name(closed_);
-  with_purpose.set_purpose("home visit");
+  with_purpose.set_purpose("home visit to " + marker_.Mark());
   v1::AssignmentServiceGetNeedResponse whole;
   EXPECT_TRUE(gridloop_->Connect(worker_)->Call("gridloop.v1.AssignmentService/GetNeed", with_purpose, &whole));
   EXPECT_NE(Leak(whole.SerializeAsString()), "");

@@ -32,7 +32,7 @@ std::string Describe(Void verdict, const NeedState& state) {
   }
   line +=
       " clocks=" + std::to_string(state.clocks_size()) + " bounces=" + std::to_string(state.bounces()) + " level=" + std::to_string(state.escalation_level());
-  static constexpr const char* kWants[] = {"none", "route", "offer"};
+  static constexpr const char* kWants[] = {"none", "route", "offer", "forget"};
   line += std::string(" wants=") + kWants[static_cast<int>(Wants(state))];
   return line;
 }
@@ -438,6 +438,28 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.Go(EVENT_TYPE_FIGURES_FROZEN, of_march);
        w.Go(EVENT_TYPE_FIGURES_FROZEN, [](Event& e) { e.mutable_figures_frozen()->set_number(1); });  // was frozen
        w.Go(EVENT_TYPE_FIGURES_FROZEN);
+     }},
+    {"supervised-and-forgotten",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.GoAll({EVENT_TYPE_SUPERVISION_NOTE_ADDED, EVENT_TYPE_FORGOTTEN});                            // is open
+       w.GoAll({EVENT_TYPE_ANSWERED, EVENT_TYPE_SUPERVISION_NOTE_ADDED, EVENT_TYPE_KEYS_DESTROYED});  // nothing was forgotten
+       w.Go(EVENT_TYPE_FORGOTTEN, [](Event& e) { e.mutable_forgotten()->clear_reason(); });
+       w.Go(EVENT_TYPE_FORGOTTEN, [](Event& e) { e.mutable_forgotten()->add_key_ids(std::string(16, 'n')); });  // not its keys
+       w.Go(EVENT_TYPE_FORGOTTEN);
+       w.GoAll({EVENT_TYPE_FORGOTTEN, EVENT_TYPE_REOPENED, EVENT_TYPE_AFTER_VISIT_RECORDED, EVENT_TYPE_SUPERVISION_NOTE_ADDED});  // takes nothing more
+       w.Go(EVENT_TYPE_KEYS_DESTROYED, [](Event& e) { e.mutable_keys_destroyed()->set_forgotten(std::string(16, 'n')); });
+       w.GoAll({EVENT_TYPE_KEYS_DESTROYED, EVENT_TYPE_KEYS_DESTROYED});
+     }},
+    {"an-access-log",
+     [](Writer& w) {
+       const std::string subject = "accesses/aaaaaaaaaaaaaaaaaaaaaaaaaa";
+       w.Go(EVENT_TYPE_NOTE_ADDED, [&](Event& e) { e.set_subject(subject); });
+       w.Go(EVENT_TYPE_ACCESSED, [&](Event& e) { e.set_subject(subject); });
+       w.Go(EVENT_TYPE_ACCESSED, [](Event& e) { e.mutable_accessed()->set_need("needs/bbbbbbbbbbbbbbbbbbbbbbbbbb"); });
+       w.Go(EVENT_TYPE_ACCESSED, [](Event& e) { e.mutable_accessed()->clear_purpose(); });
+       w.Go(EVENT_TYPE_ACCESSED, [](Event& e) { e.mutable_accessed()->clear_parts(); });
+       w.GoAll({EVENT_TYPE_ACCESSED, EVENT_TYPE_SUPERVISION_NOTE_ADDED});
      }},
     {"void-attempts",
      [](Writer& w) {

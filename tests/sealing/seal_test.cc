@@ -29,6 +29,8 @@ class MapKeys : public KeyStore {
     forgotten = true;
     return {};
   }
+  Expected<void> RotateMaster(const std::string&, int64_t) override { return {}; }
+  MasterKeyStatus Masters() const override { return {}; }
   SealingKey key{std::string(16, 'i'), std::string(32, 'k')};
   bool forgotten = false;
 };
@@ -150,6 +152,8 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"hand_over", "name of a hand-over"},
                                                        {"successor", "worker id"},
                                                        {"cursor", "need name"},
+                                                       {"need", "need name"},
+                                                       {"parts", "parts of an answer"},
                                                        {"gridloop.v1.FiguresFrozen.position", "log position"},
                                                        {"gridloop.v1.FigureLine.key", "word or id of the directory"},
                                                        {"gridloop.v1.FigureLine.display_name", "never logged"}};

@@ -37,6 +37,7 @@ class City : public testing::Test {
     std::string client, principal;
     v1::Role role;
     std::string unit, worker;
+    std::vector<std::string> stations = {};
   };
   const Who app{"city-app", "app-1", v1::ROLE_REPORTER_APP, "", ""};
   const Who other_app{"other-app", "app-2", v1::ROLE_REPORTER_APP, "", ""};
@@ -119,6 +120,7 @@ class City : public testing::Test {
     caller.actor.set_role(who.role);
     caller.actor.set_unit(who.unit);
     caller.actor.set_worker(who.worker);
+    for (const auto& station : who.stations) caller.actor.add_stations(station);
     caller.access = AccessOf(Request::descriptor());
     (service.*method)(caller, request, std::move(reply));
   }

@@ -90,7 +90,11 @@ class Daemon : public testing::Test {
     Credential credential{client, {}, expires_s};
     credential.actor.set_principal(principal);
     credential.actor.set_role(role);
-    credential.actor.set_unit(unit);
+    if (role == v1::ROLE_SUPERVISOR) {
+      credential.actor.add_stations(unit);
+    } else {
+      credential.actor.set_unit(unit);
+    }
     RandomIds ids;
     return *CreateToken(directory_ / "tokens.tsv", credential, ids);
   }

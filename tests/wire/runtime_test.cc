@@ -360,6 +360,34 @@ TEST_F(Runtime, AStreamEndsWhenItsCredentialIsRevokedOrExpires) {
   EXPECT_EQ(ReasonOf(lasting.get()), "CREDENTIAL_UNKNOWN");
 }
 
+TEST_F(Runtime, ASupervisorsCredentialListsStationsAndNobodyElsesDoes) {
+  const auto file = directory_ / "supervisors";
+  Credential supervisor;
+  supervisor.client = "supervision";
+  supervisor.actor.set_principal("supervisor-1");
+  supervisor.actor.set_role(v1::ROLE_SUPERVISOR);
+  EXPECT_FALSE(CreateToken(file, supervisor, ids_)) << "no station";
+  supervisor.actor.add_stations("s0,1");
+  EXPECT_FALSE(CreateToken(file, supervisor, ids_)) << "a comma stands between stations";
+  supervisor.actor.set_stations(0, "s01");
+  supervisor.actor.add_stations("s03");
+  auto token = CreateToken(file, supervisor, ids_);
+  ASSERT_TRUE(token) << token.error().message;
+  auto found = Credentials::Load(file)->Find("Bearer " + *token, kNowUs);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(std::vector<std::string>(found->actor.stations().begin(), found->actor.stations().end()), (std::vector<std::string>{"s01", "s03"}));
+  Credential worker = supervisor;
+  worker.actor.set_role(v1::ROLE_WORKER);
+  EXPECT_FALSE(CreateToken(file, worker, ids_));
+  while (supervisor.actor.stations_size() < 65) supervisor.actor.add_stations("s01");
+  EXPECT_FALSE(CreateToken(file, supervisor, ids_)) << "too many";
+  // A line that an editor made is looked at too.
+  std::ofstream(file, std::ios::app) << std::string(64, '0') << "\tc\tp\tworker\t\t\t0\ts01\n";
+  auto bad = Credentials::Load(file);
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("line 2"), std::string::npos) << bad.error().message;
+}
+
 TEST_F(Runtime, NothingIsBegunForACallWhoseDeadlineHasPassed) {
   constexpr int kAttempts = 20;
   std::array<Gate, kAttempts> blocking, release;

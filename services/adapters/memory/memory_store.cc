@@ -98,6 +98,23 @@ Expected<void> MemoryKeys::Forget(const std::vector<std::string>& ids) {
   return {};
 }
 
+Expected<void> MemoryKeys::RotateMaster(const std::string& active, int64_t now_us) {
+  std::lock_guard lock(mutex_);
+  if (active != master_.id) {
+    if (active == replaced_) return {};
+    return Fail(Code::kFailedPrecondition, "MASTER_KEY_CHANGED", "This is not the active master key; get them and name the active one.");
+  }
+  std::string number = std::to_string(++rotations_);
+  replaced_ = std::exchange(master_.id, std::string(16 - number.size(), '0') + number);
+  master_.made_us = now_us;
+  return {};
+}
+
+MasterKeyStatus MemoryKeys::Masters() const {
+  std::lock_guard lock(mutex_);
+  return {{master_}, false, 100, keys_.size() * rotations_, ""};
+}
+
 Expected<std::string> MemoryDirectories::Put(const std::string& blob) {
   std::lock_guard lock(mutex_);
   std::string hash = Sha256(blob);

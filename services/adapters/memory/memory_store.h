@@ -47,14 +47,20 @@ class MemoryStore : public Store {
 class MemoryKeys : public KeyStore {
  public:
   explicit MemoryKeys(IdSource& ids) : ids_(ids) {}
+  // Nothing of it outlives the process, so nothing is wrapped: a rotation is over at once.
+  Expected<void> RotateMaster(const std::string& active, int64_t now_us) override;
+  MasterKeyStatus Masters() const override;
   Expected<SealingKey> Take() override;
   Expected<SealingKey> Get(const std::string& id) override;
   Expected<void> Forget(const std::vector<std::string>& ids) override;
 
  private:
   IdSource& ids_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::string> keys_;
+  MasterKeyInfo master_{std::string(16, '0'), 0};
+  std::string replaced_;
+  uint64_t rotations_ = 0;
 };
 
 class MemoryDirectories : public DirectoryStore {

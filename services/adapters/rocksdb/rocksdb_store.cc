@@ -10,7 +10,6 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "domain/row_keys.h"
 #include "sealing/digest.h"
@@ -22,10 +21,8 @@ constexpr std::string_view kFormat = "1";
 constexpr char kFormatKey[] = "mformat";
 constexpr char kLogIdKey[] = "mlog_id";
 constexpr char kWatermarkKey[] = "mwatermark";
-constexpr size_t kKeysAtATime = 256;
-constexpr size_t kKeysAhead = 1024;  // the refiller starts when fewer are left
+constexpr size_t kCompactedSingly = 16;
 constexpr size_t kNoticesBufferBytes = 4 << 20;
-constexpr auto kRefillAgain = std::chrono::seconds(1);
 
 std::string EventKey(uint64_t offset) { return "e" + rows::BigEndian(offset); }
 
@@ -341,93 +338,38 @@ Expected<void> Vault::Write(const std::vector<std::pair<std::string, std::option
 
 Expected<std::optional<std::string>> Vault::Read(const std::string& key) const { return ReadKey(*database_, key); }
 
+Expected<std::vector<std::pair<std::string, std::string>>> Vault::Scan(const std::string& prefix, const std::string& after, size_t limit) const {
+  std::vector<std::pair<std::string, std::string>> found;
+  std::unique_ptr<rocksdb::Iterator> at(database_->NewIterator(rocksdb::ReadOptions()));
+  for (at->Seek(std::max(prefix, after)); at->Valid() && found.size() < limit && at->key().starts_with(prefix); at->Next()) {
+    if (at->key() != rocksdb::Slice(after)) found.emplace_back(at->key().ToString(), at->value().ToString());
+  }
+  if (!at->status().ok()) return StoreError("read keys", at->status(), *database_);
+  return found;
+}
+
 Expected<void> Vault::Destroy(const std::vector<std::string>& keys) {
   std::vector<std::pair<std::string, std::optional<std::string>>> gone;
   for (const auto& key : keys) gone.emplace_back(key, std::nullopt);
   if (auto written = Write(gone); !written) return written;
+  return keys.size() > kCompactedSingly ? CompactRanges({}) : CompactRanges(keys);
+}
+
+Expected<void> Vault::Compact() { return CompactRanges({}); }
+
+Expected<void> Vault::CompactRanges(const std::vector<std::string>& keys) {
   // The flush ends the log file that holds them, the compaction the table files.
   if (auto status = database_->Flush(rocksdb::FlushOptions()); !status.ok()) return TakesNoMore("destroy keys", status);
   rocksdb::CompactRangeOptions all_levels;
   all_levels.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  if (keys.empty()) {
+    if (auto status = database_->CompactRange(all_levels, nullptr, nullptr); !status.ok()) return TakesNoMore("destroy keys", status);
+  }
   for (const auto& key : keys) {
     rocksdb::Slice slice(key);
     if (auto status = database_->CompactRange(all_levels, &slice, &slice); !status.ok()) return TakesNoMore("destroy keys", status);
   }
   return {};
-}
-
-RocksdbKeys::RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids) : vault_(std::move(vault)), ids_(ids), refiller_([this] { Refill(); }) {}
-
-RocksdbKeys::~RocksdbKeys() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  low_.notify_all();
-  filled_.notify_all();
-  refiller_.join();
-}
-
-void RocksdbKeys::Refill() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    if (failure_) {
-      low_.wait_for(lock, kRefillAgain, [this] { return stopping_ || waiting_ > 0; });
-    } else {
-      low_.wait(lock, [this] { return stopping_ || waiting_ > 0 || pool_.size() < kKeysAhead; });
-    }
-    if (stopping_) return;
-    lock.unlock();
-    std::vector<std::pair<std::string, std::optional<std::string>>> made;
-    std::deque<SealingKey> fresh;
-    for (size_t i = 0; i < kKeysAtATime; ++i) {
-      fresh.push_back({ids_.Random(16), ids_.Random(32)});
-      made.emplace_back("k" + fresh.back().id, fresh.back().bytes);
-    }
-    auto written = vault_->Write(made);
-    lock.lock();
-    failure_.reset();
-    if (written) {
-      for (auto& key : fresh) pool_.push_back(std::move(key));
-    } else {
-      failure_ = written.error();
-    }
-    waiting_ = 0;
-    filled_.notify_all();
-  }
-}
-
-std::string RocksdbKeys::Failure() const {
-  std::lock_guard lock(mutex_);
-  return failure_ ? failure_->message : std::string();
-}
-
-Expected<SealingKey> RocksdbKeys::Take() {
-  std::unique_lock lock(mutex_);
-  while (pool_.empty()) {
-    if (stopping_) return Fail(Code::kUnavailable, "STOPPING", "The process is stopping; send it again.", "服务正在停止，请稍后重试。");
-    ++waiting_;
-    low_.notify_one();
-    filled_.wait(lock);
-    if (pool_.empty() && failure_) return std::unexpected(*failure_);
-  }
-  SealingKey key = std::move(pool_.front());
-  pool_.pop_front();
-  if (pool_.size() < kKeysAhead) low_.notify_one();
-  return key;
-}
-
-Expected<SealingKey> RocksdbKeys::Get(const std::string& id) {
-  auto bytes = vault_->Read("k" + id);
-  if (!bytes) return std::unexpected(bytes.error());
-  if (!*bytes) return Fail(Code::kNotFound, "KEY_FORGOTTEN", "The key of this personal part was destroyed.");
-  return SealingKey{id, std::move(**bytes)};
-}
-
-Expected<void> RocksdbKeys::Forget(const std::vector<std::string>& ids) {
-  std::vector<std::string> keys;
-  for (const auto& id : ids) keys.push_back("k" + id);
-  return vault_->Destroy(keys);
 }
 
 Expected<std::string> RocksdbDirectories::Put(const std::string& blob) {

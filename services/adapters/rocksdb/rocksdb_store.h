@@ -5,20 +5,15 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "adapters/committer/store.h"
 #include "adapters/committer/watchers.h"
 #include "ports/clock.h"
 #include "ports/directory_store.h"
-#include "ports/keys.h"
 #include "ports/notices.h"
 
 namespace rocksdb {
@@ -74,7 +69,7 @@ class RocksdbStore : public Store {
   uint64_t events_between_flushes_ = 0;
 };
 
-// A small synced database for keys and directories; RocksdbKeys and RocksdbDirectories share it. Thread-safe. With too little
+// A small synced database for keys and directories; RocksdbKeys (rocksdb_keys.h) and RocksdbDirectories share it. Thread-safe. With too little
 // room it waits for more; after any other failed write it takes no more until a restart, and is still read.
 class Vault {
  public:
@@ -90,33 +85,15 @@ class Vault {
   // Durable, and the bytes themselves leave the disk: what is only marked as deleted could still be read there.
   Expected<void> Destroy(const std::vector<std::string>& keys);
   Expected<std::optional<std::string>> Read(const std::string& key) const;
+  // What was overwritten or deleted leaves the disk.
+  Expected<void> Compact();
+  // Keys that start with `prefix` and are greater than `after`, in order, with their values; at most `limit`.
+  Expected<std::vector<std::pair<std::string, std::string>>> Scan(const std::string& prefix, const std::string& after, size_t limit) const;
 
  private:
+  Expected<void> CompactRanges(const std::vector<std::string>& keys);  // none: everything
   DiskRoom room_;
   std::unique_ptr<rocksdb::DB> database_;
-};
-
-class RocksdbKeys : public KeyStore {
- public:
-  RocksdbKeys(std::shared_ptr<Vault> vault, IdSource& ids);
-  ~RocksdbKeys() override;
-  Expected<SealingKey> Take() override;
-  Expected<SealingKey> Get(const std::string& id) override;
-  Expected<void> Forget(const std::vector<std::string>& ids) override;
-  std::string Failure() const override;
-
- private:
-  void Refill();
-  std::shared_ptr<Vault> vault_;
-  IdSource& ids_;
-  mutable std::mutex mutex_;
-  std::condition_variable low_;
-  std::condition_variable filled_;
-  std::deque<SealingKey> pool_;   // durable, not yet given; lost with the process and then never given
-  size_t waiting_ = 0;            // Takes that found the pool empty
-  std::optional<Error> failure_;  // of the last refill; tried again every second, and by each Take that finds nothing
-  bool stopping_ = false;
-  std::thread refiller_;
 };
 
 class RocksdbDirectories : public DirectoryStore {

@@ -47,6 +47,8 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "HandOverWork", service, &Assignment::HandOverWork);
   router.Bind(prefix + "GetHandOver", service, &Assignment::GetHandOver);
   router.Bind(prefix + "ListHandOvers", service, &Assignment::ListHandOvers);
+  router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
+  router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
   router.Bind(prefix + "WaiveObligation", service, &Assignment::WaiveObligation);
   router.Bind(prefix + "FulfilObligation", service, &Assignment::FulfilObligation);
   router.Bind(prefix + "RecordObligationProgress", service, &Assignment::RecordObligationProgress);
@@ -68,8 +70,6 @@ void BindDepartments(Router& router, Departments& service) {
   router.Bind(prefix + "DeclineObligation", service, &Departments::DeclineObligation);
   router.Bind(prefix + "RecordObligationProgress", service, &Departments::RecordObligationProgress);
   router.Bind(prefix + "FulfilObligation", service, &Departments::FulfilObligation);
-  router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
-  router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
 }
 
 }  // namespace gridloop

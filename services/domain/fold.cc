@@ -7,6 +7,7 @@
 #include "domain/amendment.h"
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
+#include "domain/merging.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -108,7 +109,7 @@ Void CheckBranch(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_PLAN_REVISED:
       return state.casework() ? Void::kNone : Void::kBarred;  // what is no casework has no plan
     default:
-      return Void::kNone;
+      return CheckMerging(state, event);
   }
 }
 
@@ -166,7 +167,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       return clock != nullptr && event.logged_at_us() >= clock->start().due_us() ? Void::kNone : Void::kClock;
     }
     case v1::EVENT_TYPE_WITHDRAWN:
-      return state.withdrawal_barred() || state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
+      return CheckWithdrawn(state, event);
     default:
       return CheckBranch(state, event);
   }
@@ -174,13 +175,15 @@ Void CheckObject(const NeedState& state, const Event& event) {
 
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
   if (IsReroute(event)) return v1::STAGE_SUBMITTED;
-  if (event.amended().alarm() && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
+  if (RaisesAlarm(event) && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
   if (cell.next == Cell::Next::kSame) return state.stage();
   if (cell.next == Cell::Next::kBefore) {
     if (event.type() == v1::EVENT_TYPE_RESUMED) return state.stage_before_hold();
+    if (event.type() == v1::EVENT_TYPE_UNMERGED) return state.stage_before_merge();
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
   }
   if (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && !event.hold_decided().approved()) return state.stage();
+  if (event.withdrawn().left()) return state.stage();  // others have reported it too
   // Who accepts directly is assigned thereby.
   if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && cell.to == v1::STAGE_ACCEPTED && !event.offer_accepted().worker().empty()) return v1::STAGE_ASSIGNED;
   // What does not become casework goes straight to service.
@@ -333,6 +336,7 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       if (!event.assessment_revised().type().empty()) state.set_type(event.assessment_revised().type());
       break;
     default:
+      ApplyMerging(state, event, before);
       break;
   }
 }
@@ -443,6 +447,9 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     case v1::EVENT_TYPE_URGED:
       state.set_urgings(state.urgings() + 1);
       break;
+    case v1::EVENT_TYPE_WITHDRAWN:
+      ApplyWithdrawn(state, event);
+      break;
     case v1::EVENT_TYPE_RECALLED:
       TakeBack(state);
       if (IsReroute(event)) break;
@@ -507,7 +514,8 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
-  if (IsEnd(*stage_after)) return Void::kNone;
+  // What is to go on for another one cannot end before that is settled.
+  if (IsEnd(*stage_after)) return state.has_merging() ? Void::kBarred : Void::kNone;
   if (!StartsRightClocks(state, event)) return Void::kPayload;
   // A returned closing goes back to a stage whose clock has stopped: a chase that still runs does not stand in for it.
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && event.clocks().empty()) return Void::kInvariant;
@@ -563,6 +571,7 @@ bool HasExecuted(const NeedState& state, const v1::Actor& actor) {
 }
 
 Want Wants(const NeedState& state) {
+  if (state.has_merging()) return Want::kMerge;
   if (state.stage() == v1::STAGE_SUBMITTED) return Want::kRoute;
   if (state.stage() == v1::STAGE_DISPATCHED) return Want::kOffer;
   return Want::kNone;

@@ -72,6 +72,18 @@ LifeCycle MakeStandard() {
   same(kWorking, EVENT_TYPE_HOLD_REQUESTED);
   to(kWorking, EVENT_TYPE_HOLD_DECIDED, STAGE_ON_HOLD);  // fold stays when it was refused
   table.At(STAGE_ON_HOLD, EVENT_TYPE_RESUMED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
+  // Duplicates: on the need that goes on, and on the one that is to end, which may have ended already.
+  same(kOpen, EVENT_TYPE_ABSORBING);
+  same(kOpen, EVENT_TYPE_MERGE_CONFIRMED);
+  same(kOpen, EVENT_TYPE_MERGE_CANCELLED);
+  same(kOpen, EVENT_TYPE_RELEASING);
+  same(kOpen, EVENT_TYPE_RELEASED);
+  to(kOpen, EVENT_TYPE_MERGED, STAGE_MERGED);
+  same(kOpen, EVENT_TYPE_MERGE_REFUSED);
+  same({STAGE_CLOSED, STAGE_WITHDRAWN, STAGE_MERGED}, EVENT_TYPE_MERGE_REFUSED);
+  table.At(STAGE_MERGED, EVENT_TYPE_UNMERGED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
+  same(kOpen, EVENT_TYPE_JOINED);
+  same(kOpen, EVENT_TYPE_LINKED);
   return table;
 }
 
@@ -161,6 +173,7 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
       return put_on_hold;
     case EVENT_TYPE_ANSWERED:
     case EVENT_TYPE_WITHDRAWN:
+    case EVENT_TYPE_MERGED:
       return all;
     default:
       return none;

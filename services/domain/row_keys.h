@@ -4,16 +4,18 @@
 //   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>".
 //                                        Which boxes show a need: docs/formats/rows.md.
 //   d <due_us> <subject>                 next deadline of every open need
-//   w <want> <subject>                   wants: want is 'r' (route) or 'o' (offer)
+//   w <want> <subject>                   wants: want is 'r' (route), 'o' (offer) or 'm' (settle a merge)
 //   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
 //   h <due_us> <subject>                 held at the centre
-//   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by reporter
+//   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by each reporter
 //   g <community> 0 <type> 0 <subject>                                   open needs by place and type; the grid code as
-//                                        reported where no community is known
+//                                        reported where no community is known. Of an institution also by
+//                                        "institution:" and its id
 //   n <number> 0 <subject>               by the number that can be said
-//   a <client> 0 <head_offset> <subject> last change, for a client's watch
+//   a <client> 0 <head_offset> <subject> last change, for the watch of each client that has reported it
 //   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
 //   x <subject>                          open and has conflicts: in the centre's queue of them
+//   l <other need> <subject>             has to do with that other need
 #pragma once
 
 #include <cstdint>
@@ -21,17 +23,18 @@
 #include <string_view>
 #include <vector>
 
-#include "gridloop/store/v1/state.pb.h"
+#include "domain/fold.h"
 
 namespace gridloop::rows {
 
-inline constexpr std::string_view kTables = "abdghiknrwx";
+inline constexpr std::string_view kTables = "abdghiklnrwx";
 
 std::string BigEndian(uint64_t value);
 uint64_t ParseBigEndian(std::string_view eight_bytes);
 
 std::string InboxPrefix(std::string_view box);
 std::string DuePrefix();
+char LetterOf(Want want);
 std::string WantPrefix(char want);
 std::string WorkerPrefix(std::string_view worker);
 std::string HeldPrefix();
@@ -42,6 +45,8 @@ std::string NumberPrefix(std::string_view number);
 std::string ClientChangePrefix(std::string_view client);
 std::string BoxChangePrefix(std::string_view box);
 std::string ConflictPrefix();
+std::string LinkPrefix(std::string_view need);
+std::string InstitutionPlace(std::string_view institution);  // a place like a community, for PlacePrefix
 
 // The subject is always the last 32 bytes ("needs/" + 26 characters).
 std::string_view SubjectOf(std::string_view key);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "domain/fold.h"
+#include "domain/merging.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -26,6 +27,7 @@ uint64_t ParseBigEndian(std::string_view eight_bytes) {
 
 std::string InboxPrefix(std::string_view box) { return "i" + std::string(box) + kZero; }
 std::string DuePrefix() { return "d"; }
+char LetterOf(Want want) { return want == Want::kRoute ? 'r' : want == Want::kOffer ? 'o' : 'm'; }
 std::string WantPrefix(char want) { return std::string("w") + want; }
 std::string WorkerPrefix(std::string_view worker) { return "k" + std::string(worker) + kZero; }
 std::string HeldPrefix() { return "h"; }
@@ -36,6 +38,8 @@ std::string NumberPrefix(std::string_view number) { return "n" + std::string(num
 std::string ClientChangePrefix(std::string_view client) { return "a" + std::string(client) + kZero; }
 std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
 std::string ConflictPrefix() { return "x"; }
+std::string LinkPrefix(std::string_view need) { return "l" + std::string(need); }
+std::string InstitutionPlace(std::string_view institution) { return "institution:" + std::string(institution); }
 
 std::string_view SubjectOf(std::string_view key) { return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes); }
 
@@ -73,9 +77,11 @@ std::vector<Row> Rows(const NeedState& state) {
   const std::string& subject = state.subject();
   auto add = [&all](std::string key) { all.push_back({std::move(key)}); };
   std::string head = rows::BigEndian(state.head_offset());
-  add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+  for (const auto& who : ReportersOf(state)) {
+    add(rows::ReporterPrefix(who.client(), who.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+    add(rows::ClientChangePrefix(who.client()) + head + subject);
+  }
   add(rows::NumberPrefix(state.number()) + subject);
-  add(rows::ClientChangePrefix(state.client()) + head + subject);
   for (const auto& box : state.boxes_seen()) add(rows::BoxChangePrefix(box) + head + subject);
   if (state.conflict_count() > 0 && !Ended(state)) add(rows::ConflictPrefix() + subject);
   if (const auto* next = NextClock(state); next != nullptr) {
@@ -86,12 +92,14 @@ std::vector<Row> Rows(const NeedState& state) {
     // A cell may be reported by its code or an alias; the community that either resolves to is one.
     const std::string& place = state.community().empty() ? state.grid_code() : state.community();
     if (!place.empty()) add(rows::PlacePrefix(place) + state.type() + '\0' + subject);
+    if (!state.institution().empty()) add(rows::PlacePrefix(rows::InstitutionPlace(state.institution())) + state.type() + '\0' + subject);
     if (!state.worker().empty()) add(rows::WorkerPrefix(state.worker()) + subject);
     for (const auto& worker : state.co_workers()) {
       if (worker != state.worker()) add(rows::WorkerPrefix(worker) + subject);
     }
   }
-  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : 'o') + subject);
+  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(rows::LetterOf(want)) + subject);
+  for (const auto& link : state.links()) add(rows::LinkPrefix(link.need()) + subject);
   std::ranges::sort(all);
   auto last = std::ranges::unique(all);
   all.erase(last.begin(), last.end());

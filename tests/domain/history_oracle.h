@@ -17,11 +17,16 @@ class HistoryOracle {
     bool casework = false;  // of an assessment
     bool direct = false;    // of an acceptance by the worker who is assigned thereby
     bool moved = false;     // of an amendment: the place is another one
+    bool left = false;      // of a withdrawal: others have reported it too
   };
 
   static Step StepOf(const v1::Event& event) {
-    return {event.type(), event.closing_verified().approved() || event.hold_decided().approved(), event.assessed().casework(),
-            !event.offer_accepted().worker().empty(), event.amended().reroute()};
+    return {event.type(),
+            event.closing_verified().approved() || event.hold_decided().approved(),
+            event.assessed().casework(),
+            !event.offer_accepted().worker().empty(),
+            event.amended().reroute(),
+            event.withdrawn().left()};
   }
 
   void Add(const Step& step) {
@@ -30,6 +35,8 @@ class HistoryOracle {
       current_ = {{v1::EVENT_TYPE_OFFER_ACCEPTED}};
       return;
     }
+    if (step.type == v1::EVENT_TYPE_UNMERGED) return Return();
+    if (step.left) return;
     if (step.type == v1::EVENT_TYPE_RECALLED || step.moved) current_.clear();  // the work begins anew
     current_.push_back(step);
   }
@@ -39,8 +46,10 @@ class HistoryOracle {
     using namespace v1;
     if (type == EVENT_TYPE_SUBMITTED) return history_.empty();
     if (history_.empty()) return false;
+    if (type == EVENT_TYPE_MERGE_REFUSED) return true;
+    if (type == EVENT_TYPE_UNMERGED) return Has(EVENT_TYPE_MERGED);
     bool after_closing = type == EVENT_TYPE_REOPENED || type == EVENT_TYPE_AFTER_VISIT_RECORDED;
-    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN);
+    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN) && !Has(EVENT_TYPE_MERGED);
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
     bool working = accepted && !ClosingWaits() && !OnHold();
     EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
@@ -54,6 +63,14 @@ class HistoryOracle {
       case EVENT_TYPE_URGED:
       case EVENT_TYPE_ESCALATED:
       case EVENT_TYPE_AMENDED:
+      case EVENT_TYPE_ABSORBING:
+      case EVENT_TYPE_MERGED:
+      case EVENT_TYPE_MERGE_CONFIRMED:
+      case EVENT_TYPE_MERGE_CANCELLED:
+      case EVENT_TYPE_RELEASING:
+      case EVENT_TYPE_RELEASED:
+      case EVENT_TYPE_JOINED:
+      case EVENT_TYPE_LINKED:
         return true;
       case EVENT_TYPE_INFORMATION_REQUESTED:
       case EVENT_TYPE_INFORMATION_PROVIDED:
@@ -111,6 +128,7 @@ class HistoryOracle {
   v1::Stage Stage() const {
     using namespace v1;
     if (history_.empty()) return STAGE_UNSPECIFIED;
+    if (Has(EVENT_TYPE_MERGED)) return STAGE_MERGED;
     if (Ended()) return Has(EVENT_TYPE_WITHDRAWN) ? STAGE_WITHDRAWN : STAGE_CLOSED;
     if (ClosingWaits()) return STAGE_EVALUATED;
     if (OnHold()) return STAGE_ON_HOLD;
@@ -137,11 +155,20 @@ class HistoryOracle {
 
   bool Ended() const {
     return std::ranges::any_of(current_, [](const Step& step) {
-      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
+      return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_MERGED || step.type == v1::EVENT_TYPE_WITHDRAWN ||
+             (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
     });
   }
 
  private:
+  // As before the merge, but that what waited for an answer is asked anew.
+  void Return() {
+    std::erase_if(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_MERGED; });
+    const bool offered = !Has(v1::EVENT_TYPE_OFFER_ACCEPTED) && Stage() == v1::STAGE_OFFERED;
+    if (offered) current_.push_back({v1::EVENT_TYPE_DISPATCHED});
+    if (ClosingWaits()) current_.push_back({v1::EVENT_TYPE_CLOSING_VERIFIED});
+    if (OnHold()) current_.push_back({v1::EVENT_TYPE_RESUMED});
+  }
   bool Has(v1::EventType type) const { return std::ranges::find(current_, type, &Step::type) != current_.end(); }
   v1::EventType LastOf(std::initializer_list<v1::EventType> types) const {
     for (auto step = current_.rbegin(); step != current_.rend(); ++step) {

@@ -20,8 +20,8 @@ struct Meaning {
   bool operator==(const Meaning&) const = default;
 };
 Meaning MeaningOf(v1::Stage stage, v1::EventType type, const Cell& cell) {
-  // The end of a hold restores what was, whatever stands beside it.
-  if (cell.next == Cell::Next::kBefore && type == v1::EVENT_TYPE_RESUMED) return {cell.next, v1::STAGE_UNSPECIFIED};
+  // The end of a hold or of a merge restores what was, whatever stands beside it.
+  if (cell.next == Cell::Next::kBefore && (type == v1::EVENT_TYPE_RESUMED || type == v1::EVENT_TYPE_UNMERGED)) return {cell.next, v1::STAGE_UNSPECIFIED};
   switch (cell.next) {
     case Cell::Next::kIllegal:
       return {cell.next, v1::STAGE_UNSPECIFIED};
@@ -64,8 +64,9 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
   for (v1::EventType step : steps) {
     if (!Agrees(road, told, WellFormed(road.state, step), kNoonUs)) return false;
   }
-  v1::EventType asked = AskedBefore(type);
-  if (!HasItsObject(road.state, type) && told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
+  for (v1::EventType asked : RoadToObject(road.state, type)) {
+    if (told.May(asked) && !Agrees(road, told, WellFormed(road.state, asked), kNoonUs)) return false;
+  }
   for (const Event& event : Variants(road.state, type)) {
     Walk walk = road;
     HistoryOracle oracle = told;
@@ -77,15 +78,16 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
 // Does fold under these rules do with this event in this stage what the history says?
 bool CellAgrees(const LifeCycle& rules, v1::Stage stage, v1::EventType type) {
   if (!CellAgreesOn(RoadTo(stage), rules, type)) return false;
-  if (stage != v1::STAGE_ON_HOLD) return true;
-  auto earlier = RoadTo(v1::STAGE_ACCEPTED);  // a hold is left to where it came from
-  earlier.insert(earlier.end(), {v1::EVENT_TYPE_HOLD_REQUESTED, v1::EVENT_TYPE_HOLD_DECIDED});
-  return CellAgreesOn(earlier, rules, type);
+  auto earlier = RoadTo(v1::STAGE_ACCEPTED);  // a hold, or a merge, is left to where it came from
+  if (stage == v1::STAGE_ON_HOLD) earlier.insert(earlier.end(), {v1::EVENT_TYPE_HOLD_REQUESTED, v1::EVENT_TYPE_HOLD_DECIDED});
+  if (stage == v1::STAGE_MERGED) earlier.push_back(v1::EVENT_TYPE_MERGED);
+  return earlier.size() == RoadTo(v1::STAGE_ACCEPTED).size() || CellAgreesOn(earlier, rules, type);
 }
 
 TEST(Mutation, TheTableAgreesWithTheHistories) {
   for (int stage = 0; stage < kStageCount; ++stage) {
     for (int type = 1; type < kEventTypeCount; ++type) {
+      if (!v1::Stage_IsValid(stage) || !v1::EventType_IsValid(type)) continue;  // numbers that are kept free
       EXPECT_TRUE(CellAgrees(LifeCycle::Standard(), static_cast<v1::Stage>(stage), static_cast<v1::EventType>(type)))
           << v1::Stage_Name(static_cast<v1::Stage>(stage)) << " x " << v1::EventType_Name(static_cast<v1::EventType>(type));
     }
@@ -95,17 +97,21 @@ TEST(Mutation, TheTableAgreesWithTheHistories) {
 TEST(Mutation, EveryChangedCellIsNoticed) {
   std::vector<Cell> cells = {{Cell::Next::kIllegal, v1::STAGE_UNSPECIFIED}};
   for (int to = 0; to < kStageCount; ++to) {
+    if (!v1::Stage_IsValid(to)) continue;
     cells.push_back({Cell::Next::kTo, static_cast<v1::Stage>(to)});
     cells.push_back({Cell::Next::kBefore, static_cast<v1::Stage>(to)});
   }
   int changed = 0;
+  size_t cells_in_use = 0;
   std::set<std::pair<int, int>> cells_changed;
   std::vector<std::string> survivors;
   LifeCycle rules = LifeCycle::Standard();
   for (int s = 0; s < kStageCount; ++s) {
     for (int t = 1; t < kEventTypeCount; ++t) {
+      if (!v1::Stage_IsValid(s) || !v1::EventType_IsValid(t)) continue;
       auto stage = static_cast<v1::Stage>(s);
       auto type = static_cast<v1::EventType>(t);
+      ++cells_in_use;
       Cell standard = rules.At(stage, type);
       for (const Cell& cell : cells) {
         if (MeaningOf(stage, type, cell) == MeaningOf(stage, type, standard)) continue;
@@ -123,7 +129,7 @@ TEST(Mutation, EveryChangedCellIsNoticed) {
   std::cout << "life cycle: " << cells_changed.size() << " cells changed in " << changed << " ways, " << changed - static_cast<int>(survivors.size())
             << " noticed, " << survivors.size() << " survived\n";
   for (const std::string& survivor : survivors) ADD_FAILURE() << "survived: " << survivor;
-  EXPECT_EQ(cells_changed.size(), static_cast<size_t>(kStageCount * (kEventTypeCount - 1)));
+  EXPECT_EQ(cells_changed.size(), cells_in_use);
   EXPECT_GT(changed, 9000);
 }
 

@@ -14,7 +14,11 @@ namespace {
 
 using namespace histories;
 
-v1::EventType AnyType() { return static_cast<v1::EventType>(*rc::gen::inRange(1, kEventTypeCount)); }
+v1::EventType AnyType() {
+  auto number = *rc::gen::inRange(1, kEventTypeCount);
+  while (!v1::EventType_IsValid(number)) --number;  // a number that is kept free
+  return static_cast<v1::EventType>(number);
+}
 
 // Steps that lead on are drawn more often than chance would, and short ways out less, so that histories reach the end of the road.
 v1::EventType LikelyType(const NeedState& head) {
@@ -23,7 +27,7 @@ v1::EventType LikelyType(const NeedState& head) {
   for (int number = 1; number < kEventTypeCount; ++number) {
     auto type = static_cast<v1::EventType>(number);
     const Cell& cell = LifeCycle::Standard().At(head.stage(), type);
-    bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
+    bool short_way = type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_MERGED || type == v1::EVENT_TYPE_RECALLED || type == v1::EVENT_TYPE_ANSWERED ||
                      (type == v1::EVENT_TYPE_CLOSING_REQUESTED && head.services() == 0);
     const bool branch = cell.next != Cell::Next::kIllegal && type >= v1::EVENT_TYPE_INFORMATION_REQUESTED && HasItsObject(head, type);
     if ((cell.next == Cell::Next::kTo || cell.next == Cell::Next::kBefore || branch) && !short_way) legal.push_back(type);

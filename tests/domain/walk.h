@@ -52,6 +52,8 @@ inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
       to_hold.insert(to_hold.end(), {EVENT_TYPE_HOLD_REQUESTED, EVENT_TYPE_HOLD_DECIDED});
       return to_hold;
     }
+    case STAGE_MERGED:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_MERGED};
     default:
       return {};
   }
@@ -80,9 +82,27 @@ inline v1::EventType AskedBefore(v1::EventType type) {
       return v1::EVENT_TYPE_TRANSFER_PROPOSED;
     case v1::EVENT_TYPE_HOLD_DECIDED:
       return v1::EVENT_TYPE_HOLD_REQUESTED;
+    case v1::EVENT_TYPE_MERGE_CONFIRMED:
+    case v1::EVENT_TYPE_MERGE_CANCELLED:
+      return v1::EVENT_TYPE_ABSORBING;
+    case v1::EVENT_TYPE_RELEASING:
+      return v1::EVENT_TYPE_MERGE_CONFIRMED;
+    case v1::EVENT_TYPE_RELEASED:
+      return v1::EVENT_TYPE_RELEASING;
     default:
       return v1::EVENT_TYPE_UNSPECIFIED;
   }
+}
+
+// All of that, first things first.
+inline std::vector<v1::EventType> RoadToObject(const NeedState& head, v1::EventType type) {
+  std::vector<v1::EventType> road;
+  for (v1::EventType asked = type; !HasItsObject(head, asked);) {
+    asked = AskedBefore(asked);
+    if (asked == v1::EVENT_TYPE_UNSPECIFIED) break;
+    road.insert(road.begin(), asked);
+  }
+  return road;
 }
 
 // When such an event may come: what is overdue is neither asked away nor put off, everything else may be late.

@@ -10,7 +10,7 @@
 namespace gridloop {
 namespace {
 
-constexpr uint32_t kViewSchema = 3;
+constexpr uint32_t kViewSchema = 4;
 constexpr int64_t kQueueFullRetryUs = 50'000;
 constexpr int kFoldBatch = 2'000;
 constexpr std::string_view kHotTables = "dkw";  // row_keys.h

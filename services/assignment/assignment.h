@@ -15,7 +15,7 @@ class Assignment {
  public:
   static constexpr size_t kMostWatchers = 1024;
   explicit Assignment(World& world) : world_(world) {}
-  // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
+  // From here on offers are made, merges settled and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
   void Start(std::function<bool()> may_fire = {});
   void Stop();
@@ -50,17 +50,22 @@ class Assignment {
   void ProposeTransfer(const Caller& caller, const v1::ProposeTransferRequest& request, Callback<Expected<v1::ProposeTransferResponse>> reply);
   void AcceptTransfer(const Caller& caller, const v1::AcceptTransferRequest& request, Callback<Expected<v1::AcceptTransferResponse>> reply);
   void DeclineTransfer(const Caller& caller, const v1::DeclineTransferRequest& request, Callback<Expected<v1::DeclineTransferResponse>> reply);
+  void MergeNeed(const Caller& caller, const v1::MergeNeedRequest& request, Callback<Expected<v1::MergeNeedResponse>> reply);
+  void UnmergeNeed(const Caller& caller, const v1::UnmergeNeedRequest& request, Callback<Expected<v1::UnmergeNeedResponse>> reply);
+  void LinkNeeds(const Caller& caller, const v1::LinkNeedsRequest& request, Callback<Expected<v1::LinkNeedsResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
 
  private:
   void OfferOne(const std::string& subject, std::function<void(bool again_later)> done);
   void FireOne(const std::string& subject, std::function<void(bool again_later)> done);
+  void SettleOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   // The events of a need with their personal parts; what was forgotten stays closed.
   Expected<std::vector<Event>> OpenedHistory(const NeedState& state) const;
   World& world_;
   Pumps pumps_{kMostWatchers};
   std::unique_ptr<Reactor> offers_;
+  std::unique_ptr<Reactor> merges_;
   std::unique_ptr<Reactor> deadlines_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "assignment/assignment.h"
 #include "commands/change_feed.h"
+#include "commands/merges.h"
 #include "domain/amendment.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
@@ -13,11 +14,20 @@ namespace {
 
 constexpr int kLongestHistory = 500;
 
-// The reference tells that two needs have one reporter, who may be anonymous in either.
-void HideReporter(v1::Submitted* submitted) {
-  submitted->clear_reporter_ref();
-  auto* report = submitted->mutable_report();
+constexpr int kLinksShown = 50;
+
+void HideWhoReported(Event* event) {
+  HideReporters(event);
+  if (!event->has_submitted() && !event->has_joined()) return;
+  auto* report = event->has_joined() ? event->mutable_joined()->mutable_report() : event->mutable_submitted()->mutable_report();
   if (report->reporter().anonymous()) report->clear_reporter();
+}
+
+// Nobody reads a person's pseudonym: it tells which needs are about one person.
+void HidePerson(Event* event) {
+  if (event->has_submitted()) event->mutable_submitted()->clear_person_ref();
+  if (event->has_joined()) event->mutable_joined()->clear_person_ref();
+  if (event->has_amended()) event->mutable_amended()->clear_person_ref();
 }
 
 }  // namespace
@@ -29,7 +39,8 @@ Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state) c
     if (!event) return std::unexpected(event.error());  // nobody takes a part for the whole
     event->clear_sealed();
     event->clear_body_mac();
-    if (event->has_submitted()) HideReporter(event->mutable_submitted());
+    HideWhoReported(&*event);
+    HidePerson(&*event);
     history.push_back(std::move(*event));
   }
   return history;
@@ -48,6 +59,22 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     if (auto allowed = Authorise(caller.access, actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
     v1::AssignmentServiceGetNeedResponse response;
     *response.mutable_need() = StaffNeed(state, actor);
+    // What other needs say that they have to do with this one.
+    if (!MustCut(actor, state)) {
+      auto page = ReadRows(world_.view, rows::LinkPrefix(state.subject()), {}, kLinksShown);
+      if (!page) return reply(std::unexpected(page.error()));
+      for (const Row& row : page->rows) {
+        auto other = StateNow(world_, rows::SubjectOf(row.key));
+        if (!other) return reply(std::unexpected(other.error()));
+        if (!*other) continue;
+        for (const auto& link : (*other)->links()) {
+          if (link.need() != state.subject()) continue;
+          auto& shown = *response.mutable_need()->add_links();
+          shown.set_need((*other)->subject());
+          shown.set_kind(link.kind());
+        }
+      }
+    }
     bool personal = !purpose.empty() && MaySeePersonal(actor, state);
     if (personal) {
       auto history = OpenedHistory(state);
@@ -64,7 +91,7 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
       for (const auto& conflict : state.conflicts()) {
         auto event = ReadOpened(world_, conflict.offset());
         if (!event) return reply(std::unexpected(event.error()));
-        HideReporter(event->mutable_submitted());
+        HideWhoReported(&*event);
         *response.add_conflicting_reports() = event->submitted().report();
       }
     }

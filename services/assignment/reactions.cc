@@ -1,5 +1,8 @@
 // What assignment does by itself: makes offers, and acts on passed deadlines: offers expire, pauses end, the rest escalates.
+#include <set>
+
 #include "assignment/assignment.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/escalation.h"
 #include "domain/offers.h"
@@ -9,6 +12,22 @@ namespace gridloop {
 namespace {
 
 constexpr int kLoadCounted = 1000;
+constexpr size_t kNeedsOfPerson = 20;
+
+// Workers of the open needs about the same person.
+std::set<std::string> WhoServesThem(World& world, const std::string& subject) {
+  std::set<std::string> workers;
+  if (world.persons == nullptr) return workers;
+  for (const std::string& person : world.persons->PersonsOf(subject)) {
+    for (const std::string& other : world.persons->NeedsOf(person, kNeedsOfPerson)) {
+      auto state = StateNow(world, other);
+      if (!state || !*state || Ended(**state) || other == subject) continue;
+      if (!(*state)->worker().empty()) workers.insert((*state)->worker());
+      workers.insert((*state)->co_workers().begin(), (*state)->co_workers().end());
+    }
+  }
+  return workers;
+}
 
 std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
 
@@ -40,12 +59,15 @@ v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, bool 
 void Assignment::Start(std::function<bool()> may_fire) {
   offers_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('o')},
                                       [this](const std::string& subject, auto done) { OfferOne(subject, std::move(done)); });
+  merges_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('m')},
+                                      [this](const std::string& subject, auto done) { SettleOne(subject, std::move(done)); });
   deadlines_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::DuePrefix(), .timed = true, .may_act = std::move(may_fire)},
                                          [this](const std::string& subject, auto done) { FireOne(subject, std::move(done)); });
 }
 
 void Assignment::Stop() {
   offers_.reset();
+  merges_.reset();
   deadlines_.reset();
 }
 
@@ -56,8 +78,9 @@ void Assignment::OfferOne(const std::string& subject, std::function<void(bool ag
   const auto& state = *found;
   if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
-  OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(),
-                                       [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted).value_or(0); });
+  OfferDecision decision = DecideOffer(
+      *snapshot, *state, world_.clock.WallUs(),
+      [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted).value_or(0); }, WhoServesThem(world_, subject));
   React(
       world_, snapshot, subject, state->head_event_id(), "offer", "assignment",
       [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {

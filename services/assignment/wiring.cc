@@ -38,6 +38,9 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "DeclineTransfer", service, &Assignment::DeclineTransfer);
   router.Bind(prefix + "ReopenNeed", service, &Assignment::ReopenNeed);
   router.Bind(prefix + "RecordAfterVisit", service, &Assignment::RecordAfterVisit);
+  router.Bind(prefix + "MergeNeed", service, &Assignment::MergeNeed);
+  router.Bind(prefix + "UnmergeNeed", service, &Assignment::UnmergeNeed);
+  router.Bind(prefix + "LinkNeeds", service, &Assignment::LinkNeeds);
 }
 
 }  // namespace gridloop

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   AddInboxVerb(app, session);
   AddStationVerbs(app, session);
   AddBranchVerbs(app, session);
+  AddDuplicateVerbs(app, session);
   AddClosingVerbs(app, session);
   AddCentreVerbs(app, session);
   AddDirectoryVerbs(app, session);

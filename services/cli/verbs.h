@@ -19,6 +19,7 @@ void AddSubmitCsv(CLI::App& app, Session& session);       // submit-csv
 void AddInboxVerb(CLI::App& app, Session& session);       // inbox
 void AddStationVerbs(CLI::App& app, Session& session);    // need, accept, decline, assign … escalate
 void AddBranchVerbs(CLI::App& app, Session& session);     // ask, inform, amend, reassess, replan, extend, hold …
+void AddDuplicateVerbs(CLI::App& app, Session& session);  // duplicates, join, merge, unmerge, link
 void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, verify
 void AddCentreVerbs(CLI::App& app, Session& session);     // held, confirm, dispatch, recall, explain-route, replay-route
 void AddDirectoryVerbs(CLI::App& app, Session& session);  // directory …, units, unit, workers, categories

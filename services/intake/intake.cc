@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "commands/change_feed.h"
+#include "commands/merges.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/merging.h"
 #include "domain/row_keys.h"
 #include "domain/rpc_status.h"
 #include "intake/judge.h"
@@ -16,9 +19,7 @@ namespace {
 
 // More than anybody urges by hand; an app that does it in a loop must not let the need's state grow without end.
 constexpr uint32_t kMostUrgings = 200;
-constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
 constexpr char kAnswerStep[] = "请补充所问的情况，以便继续办理。";
-constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
 
 v1::ReporterStage Word(const NeedState& state) {
   switch (state.stage()) {
@@ -30,6 +31,7 @@ v1::ReporterStage Word(const NeedState& state) {
       return v1::REPORTER_STAGE_DISPATCHED;
     case v1::STAGE_CLOSED:
     case v1::STAGE_WITHDRAWN:
+    case v1::STAGE_MERGED:
       return v1::REPORTER_STAGE_DONE;
     default:
       return v1::REPORTER_STAGE_IN_SERVICE;
@@ -106,6 +108,8 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   report = request.report();
   if (report.type().empty()) report.set_type("other");
   submitted.set_reporter_ref(world_.secret.ReporterRef(caller.client, report.reporter().reference()));
+  const std::string person = PersonRefOf(world_.secret, report.subject());
+  submitted.set_person_ref(person);
   const Judged judged = JudgeReport(report, snapshot.get(), now_us);
   const bool minor = IsAboutMinor(report, now_us);
   std::string date;
@@ -131,8 +135,9 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   if (!key) return reply(std::unexpected(key.error()));
   if (auto sealed = SealEvent(&event, *key, world_.ids); !sealed) return reply(std::unexpected(sealed.error()));
   std::string subject = event.subject();
-  world_.ledger.Append(std::move(event), caller.deadline_us, [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
+  world_.ledger.Append(std::move(event), caller.deadline_us, [this, subject, person, reply = std::move(reply)](Expected<Position> position) mutable {
     if (!position) return reply(std::unexpected(position.error()));
+    if (world_.persons != nullptr) world_.persons->Note(subject, person);
     world_.view.Get(subject, std::nullopt, [subject, at = *position, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
       reply(Received(subject, at, state ? state->get() : nullptr));
     });
@@ -153,22 +158,32 @@ Expected<std::string> Intake::Question(const NeedState& state) const {
   return event->information_requested().question();
 }
 
-Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
+Expected<v1::ReporterNeed> Intake::View(const NeedState& named) const {
+  // What was merged is told of as what goes on for it.
+  std::shared_ptr<const NeedState> survivor;
+  if (named.stage() == v1::STAGE_MERGED) {
+    auto found = SurvivorOf(world_, named.subject());
+    if (!found && found.error().reason != "MERGE_PENDING") return std::unexpected(found.error());
+    if (found) survivor = std::move(*found);
+  }
+  const NeedState& state = survivor ? *survivor : named;
   auto sentence = ClosingSentence(state);
   if (!sentence) return std::unexpected(sentence.error());
   auto question = Question(state);
   if (!question) return std::unexpected(question.error());
   v1::ReporterNeed need;
-  need.set_name(state.subject());
-  need.set_number(state.number());
+  need.set_name(named.subject());
+  need.set_number(named.number());
+  need.set_survivor(survivor ? survivor->subject() : named.survivor());
   need.set_stage(Word(state));
   need.set_stage_text(WordText(need.stage()));
   need.set_next_step(NextStepText(need.stage()));
-  need.set_etag(std::to_string(state.version()));
-  need.set_position(ToText({0, state.head_offset()}));
-  need.set_conflicted(state.conflict_count() > 0);
-  *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
-  need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
+  need.set_etag(std::to_string(state.version()));  // commands follow the merge
+  need.set_position(ToText({0, named.head_offset()}));
+  need.set_conflicted(named.conflict_count() > 0);
+  *need.mutable_submit_time() = ToTimestamp(named.submitted_us());
+  const bool barred = state.withdrawal_barred() && ReportersOf(state).size() < 2;
+  need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !barred);
   need.set_closing_sentence(std::move(*sentence));
   if (!state.information_event_id().empty()) {
     need.set_next_step(kAnswerStep);
@@ -278,22 +293,56 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
 void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("reason", request.reason(), 0, 500, &violations);
+  CheckText("reporter_reference", request.reporter_reference(), 0, 128, &violations);
+  auto named = StateNow(world_, request.name());
+  if (!named) return reply(std::unexpected(named.error()));
+  // Who withdraws: whom the app says, else its only reporter of the need that it names.
+  std::string reporter;
+  if (!request.reporter_reference().empty()) {
+    reporter = world_.secret.ReporterRef(caller.client, request.reporter_reference());
+  } else if (*named) {
+    for (const auto& who : ReportersOf(**named)) {
+      if (who.client() != caller.client) continue;
+      reporter = reporter.empty() ? who.reporter_ref() : "several";
+    }
+  }
+  auto subject = FollowMerges(world_, caller, request.name(), request.request_id(), "withdraw");
+  if (!subject) return reply(std::unexpected(subject.error()));
+  v1::WithdrawNeedRequest followed = request;
+  followed.set_name(*subject);
   Event event;
   event.set_type(v1::EVENT_TYPE_WITHDRAWN);
   event.mutable_withdrawn()->set_reason(request.reason());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS) {
+  event.mutable_withdrawn()->set_client(caller.client);
+  auto decide = [reporter, client = caller.client](const NeedState& head, const Snapshot*, int64_t, Event& made) -> Expected<void> {
+    if (reporter == "several") {
+      return Fail(Code::kFailedPrecondition, "SAY_WHICH_REPORTER",
+                  "Several reporters of this app have reported it: say which one withdraws, reporter_reference.",
+                  "本应用有多位上报人上报过此件，请注明由谁撤销。");
+    }
+    if (!IsReporterOf(head, client, reporter)) {
+      return Fail(Code::kFailedPrecondition, "NOT_ITS_REPORTER", "This reporter has not reported it, or has withdrawn already; get the need.",
+                  "该上报人未上报此件或已撤销。");
+    }
+    made.mutable_withdrawn()->set_reporter_ref(reporter);
+    // It goes on as long as somebody has reported it.
+    made.mutable_withdrawn()->set_left(ReportersOf(head).size() > 1);
+    if (!made.withdrawn().left() && (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS)) {
       return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
                   "危机或涉未成年人的需求不能撤销，请电话联系。");
     }
     return {};
   };
-  Run(world_, caller, request, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
+  Run(world_, caller, followed, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("text", request.text(), 0, 500, &violations);
+  auto subject = FollowMerges(world_, caller, request.name(), request.request_id(), "urge");
+  if (!subject) return reply(std::unexpected(subject.error()));
+  v1::UrgeNeedRequest followed = request;
+  followed.set_name(*subject);
   Event event;
   event.set_type(v1::EVENT_TYPE_URGED);
   event.mutable_urged()->set_text(request.text());
@@ -302,7 +351,7 @@ void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, 
     return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
                 "催办次数已达上限，请直接电话联系承办单位或中心。");
   };
-  Run(world_, caller, request, "urge", std::move(event), std::move(violations), decide, std::move(reply));
+  Run(world_, caller, followed, "urge", std::move(event), std::move(violations), decide, std::move(reply));
 }
 
 }  // namespace gridloop

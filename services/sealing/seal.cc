@@ -17,7 +17,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-constexpr int kNonceBytes = 12;
 constexpr int kTagBytes = 16;
 constexpr size_t kSaltBytes = 16;
 
@@ -97,21 +96,24 @@ const EVP_CIPHER* Aes256Gcm() {
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
-Expected<std::string> Encrypt(const std::string& key, const std::string& nonce, const std::string& data, const std::string& plain) {
+}  // namespace
+
+Expected<std::string> SealBytes(const std::string& key, const std::string& nonce, const std::string& data, std::string_view plain) {
   CipherContext context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   std::string sealed = nonce;
   sealed.resize(kNonceBytes + plain.size() + kTagBytes);
   int size = 0;
   bool good = context != nullptr && EVP_EncryptInit_ex(context.get(), Aes256Gcm(), nullptr, Bytes(key), Bytes(nonce)) == 1 &&
               EVP_EncryptUpdate(context.get(), nullptr, &size, Bytes(data), static_cast<int>(data.size())) == 1 &&
-              EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceBytes, &size, Bytes(plain), static_cast<int>(plain.size())) == 1 &&
+              EVP_EncryptUpdate(context.get(), Bytes(sealed) + kNonceBytes, &size, reinterpret_cast<const unsigned char*>(plain.data()),
+                                static_cast<int>(plain.size())) == 1 &&
               EVP_EncryptFinal_ex(context.get(), Bytes(sealed) + kNonceBytes + size, &size) == 1 &&
               EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, Bytes(sealed) + kNonceBytes + plain.size()) == 1;
   if (!good) return Fail(Code::kInternal, "SEAL_FAILED", "The personal part could not be sealed; nothing was written.");
   return sealed;
 }
 
-Expected<std::string> Decrypt(const std::string& key, const std::string& sealed, const std::string& data) {
+Expected<std::string> OpenBytes(const std::string& key, const std::string& sealed, const std::string& data) {
   auto broken = Fail(Code::kInternal, "SEAL_BROKEN", "The personal part does not open: the event or its key was altered.");
   if (key.size() != 32 || sealed.size() < kNonceBytes + kTagBytes) return broken;
   std::string plain(sealed.size() - kNonceBytes - kTagBytes, '\0');
@@ -126,8 +128,6 @@ Expected<std::string> Decrypt(const std::string& key, const std::string& sealed,
   if (!good) return broken;
   return plain;
 }
-
-}  // namespace
 
 Message* MutablePayload(v1::Event* event) {
   const auto* oneof = v1::Event::descriptor()->FindOneofByName("payload");
@@ -155,7 +155,7 @@ Expected<void> SealEvent(v1::Event* event, const SealingKey& key, IdSource& ids)
   v1::SealedPart part;
   part.set_salt(ids.Random(kSaltBytes));
   part.set_personal(personal->SerializeAsString());
-  auto sealed = Encrypt(key.bytes, ids.Random(kNonceBytes), AssociatedData(*event), part.SerializeAsString());
+  auto sealed = SealBytes(key.bytes, ids.Random(kNonceBytes), AssociatedData(*event), part.SerializeAsString());
   if (!sealed) return std::unexpected(sealed.error());
   event->set_key_id(key.id);
   event->set_sealed(std::move(*sealed));
@@ -167,7 +167,7 @@ Expected<void> OpenEvent(v1::Event* event, KeyStore& keys) {
   if (event->sealed().empty()) return {};
   auto key = keys.Get(event->key_id());
   if (!key) return std::unexpected(key.error());
-  auto plain = Decrypt(key->bytes, event->sealed(), AssociatedData(*event));
+  auto plain = OpenBytes(key->bytes, event->sealed(), AssociatedData(*event));
   if (!plain) return std::unexpected(plain.error());
   v1::SealedPart part;
   Message* payload = MutablePayload(event);

@@ -13,6 +13,12 @@
 
 namespace gridloop {
 
+inline constexpr size_t kNonceBytes = 12;
+
+// AES-256-GCM: nonce, ciphertext and tag; `data` is covered too. A nonce must never come twice with one key. kInternal/SEAL_FAILED, SEAL_BROKEN.
+Expected<std::string> SealBytes(const std::string& key, const std::string& nonce, const std::string& data, std::string_view plain);
+Expected<std::string> OpenBytes(const std::string& key, const std::string& sealed, const std::string& data);
+
 // The payload message of an event; null if there is none.
 google::protobuf::Message* MutablePayload(v1::Event* event);
 const google::protobuf::Message* PayloadOf(const v1::Event& event);

@@ -52,33 +52,20 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
   CheckText("purpose", request.purpose(), 0, 200, &violations);
   auto read = CheckRead(world_, request.name(), request.at_least(), std::move(violations));
   if (!read) return reply(std::unexpected(read.error()));
-  auto answer = [this, caller, purpose = request.purpose(), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
-    if (!found) return reply(std::unexpected(found.error()));
-    const NeedState& state = **found;
-    const v1::Actor actor = WhoAsks(world_, caller);
-    if (auto allowed = Authorise(caller.access, actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
+  auto answer = [this, caller, purpose = request.purpose()](const NeedState& state, const v1::Actor& actor, const std::vector<Row>& links,
+                                                            Callback<Expected<v1::AssignmentServiceGetNeedResponse>>& told) {
     v1::AssignmentServiceGetNeedResponse response;
     *response.mutable_need() = StaffNeed(state, actor);
     // What other needs say that they have to do with this one.
-    if (!MustCut(actor, state)) {
-      auto page = ReadRows(world_.view, rows::LinkPrefix(state.subject()), {}, kLinksShown);
-      if (!page) return reply(std::unexpected(page.error()));
-      for (const Row& row : page->rows) {
-        auto other = StateNow(world_, rows::SubjectOf(row.key));
-        if (!other) return reply(std::unexpected(other.error()));
-        if (!*other) continue;
-        for (const auto& link : (*other)->links()) {
-          if (link.need() != state.subject()) continue;
-          auto& shown = *response.mutable_need()->add_links();
-          shown.set_need((*other)->subject());
-          shown.set_kind(link.kind());
-        }
-      }
+    for (const Row& row : links) {
+      auto& shown = *response.mutable_need()->add_links();
+      shown.set_need(std::string(rows::SubjectOf(row.key)));
+      shown.set_kind(rows::LinkKindOf(row.key));
     }
     bool personal = !purpose.empty() && MaySeePersonal(actor, state);
     if (personal) {
       auto history = OpenedHistory(state);
-      if (!history) return reply(std::unexpected(history.error()));
+      if (!history) return told(std::unexpected(history.error()));
       for (Event& event : *history) {
         auto* report = response.mutable_need()->mutable_report();
         if (event.has_submitted()) *report = event.submitted().report();
@@ -90,14 +77,25 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     if (personal || (IsCentreStaff(caller.actor) && !purpose.empty() && !state.restricted())) {
       for (const auto& conflict : state.conflicts()) {
         auto event = ReadOpened(world_, conflict.offset());
-        if (!event) return reply(std::unexpected(event.error()));
+        if (!event) return told(std::unexpected(event.error()));
         HideWhoReported(&*event);
         *response.add_conflicting_reports() = event->submitted().report();
       }
     }
-    reply(std::move(response));
+    told(std::move(response));
   };
-  world_.view.Get(read->subject, read->at_least, std::move(answer));
+  // Never waits for one read in the answer to another: that may come on the view's only thread.
+  world_.view.Get(read->subject, read->at_least, [this, caller, answer, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
+    if (!found) return reply(std::unexpected(found.error()));
+    v1::Actor actor = WhoAsks(world_, caller);
+    if (auto allowed = Authorise(caller.access, actor, caller.client, **found); !allowed) return reply(std::unexpected(allowed.error()));
+    if (MustCut(actor, **found)) return answer(**found, actor, {}, reply);
+    const std::string prefix = rows::LinkPrefix((*found)->subject());
+    world_.view.Scan(prefix, {}, kLinksShown, std::nullopt, [state = *found, actor, answer, reply = std::move(reply)](Expected<RowPage> page) mutable {
+      if (!page) return reply(std::unexpected(page.error()));
+      answer(*state, actor, page->rows, reply);
+    });
+  });
 }
 
 // The box that an inbox's name means, if all is well with the request and the caller may look into it.

@@ -15,7 +15,7 @@
 //   a <client> 0 <head_offset> <subject> last change, for the watch of each client that has reported it
 //   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it
 //   x <subject>                          open and has conflicts: in the centre's queue of them
-//   l <other need> <subject>             has to do with that other need
+//   l <other need> <kind> <subject>      has to do with that other need; the kind is a digit
 #pragma once
 
 #include <cstdint>
@@ -46,6 +46,7 @@ std::string ClientChangePrefix(std::string_view client);
 std::string BoxChangePrefix(std::string_view box);
 std::string ConflictPrefix();
 std::string LinkPrefix(std::string_view need);
+v1::LinkKind LinkKindOf(std::string_view key);               // for l
 std::string InstitutionPlace(std::string_view institution);  // a place like a community, for PlacePrefix
 
 // The subject is always the last 32 bytes ("needs/" + 26 characters).

@@ -39,6 +39,9 @@ std::string ClientChangePrefix(std::string_view client) { return "a" + std::stri
 std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box) + kZero; }
 std::string ConflictPrefix() { return "x"; }
 std::string LinkPrefix(std::string_view need) { return "l" + std::string(need); }
+v1::LinkKind LinkKindOf(std::string_view key) {
+  return key.size() < kSubjectBytes + 1 ? v1::LINK_KIND_UNSPECIFIED : static_cast<v1::LinkKind>(key[key.size() - kSubjectBytes - 1] - '0');
+}
 std::string InstitutionPlace(std::string_view institution) { return "institution:" + std::string(institution); }
 
 std::string_view SubjectOf(std::string_view key) { return key.size() < kSubjectBytes ? std::string_view() : key.substr(key.size() - kSubjectBytes); }
@@ -99,7 +102,7 @@ std::vector<Row> Rows(const NeedState& state) {
     }
   }
   if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(rows::LetterOf(want)) + subject);
-  for (const auto& link : state.links()) add(rows::LinkPrefix(link.need()) + subject);
+  for (const auto& link : state.links()) add(rows::LinkPrefix(link.need()) + static_cast<char>('0' + link.kind()) + subject);
   std::ranges::sort(all);
   auto last = std::ranges::unique(all);
   all.erase(last.begin(), last.end());

@@ -222,18 +222,14 @@ void Intake::JoinNeed(const Caller& caller, const v1::JoinNeedRequest& request, 
     return reply(std::unexpected(*Refuse(std::move(violations))));
   }
   const auto until_us = static_cast<int64_t>(rows::ParseBigEndian(*opened));
-  auto subject = FollowMerges(world_, caller, opened->substr(kTimeBytes), request.request_id(), "join", /*own=*/false);
-  if (!subject) return reply(std::unexpected(subject.error()));
   CheckReport(request.report(), active.get(), asked_us, &violations);
   const v1::Report& report = request.report();
   const bool minor = IsAboutMinor(report, asked_us);
   const std::string reporter_ref = world_.secret.ReporterRef(caller.client, report.reporter().reference());
   const std::string person = PersonRefOf(world_.secret, report.subject());
   Command command;
-  command.name = *subject;
   command.request_id = request.request_id();
   command.verb = "join";
-  command.request = &request;
   command.violations = std::move(violations);
   command.event.set_type(v1::EVENT_TYPE_JOINED);
   if (report.has_observe_time()) command.event.set_occurred_at_us(FromTimestamp(report.observe_time()));
@@ -257,26 +253,34 @@ void Intake::JoinNeed(const Caller& caller, const v1::JoinNeedRequest& request, 
     ActOn(snapshot, head, now_us, &judgement, &made);
     return {};
   };
-  Execute(world_, caller, std::move(command), [this, subject = *subject, person, reply = std::move(reply)](Expected<v1::CommandOutcome> outcome) mutable {
-    if (!outcome) {
-      const bool ended = outcome.error().reason == "NEED_ENDED";
-      return reply(ended ? JoinTooLate() : std::unexpected(std::move(outcome.error())));
-    }
-    if (world_.persons != nullptr) world_.persons->Note(subject, person);
-    auto state = StateNow(world_, subject);
-    if (!state) return reply(std::unexpected(state.error()));
-    v1::JoinNeedResponse response;
-    response.set_name(subject);
-    response.set_next_step(kNextStep);
-    response.set_position(outcome->position());
-    response.set_etag(outcome->etag());
-    response.set_replayed(outcome->replayed());
-    if (*state) {
-      response.set_number((*state)->number());
-      if ((*state)->urgency() == v1::URGENCY_CRISIS) response.set_emergency_advice(kCrisisAdvice);
-    }
-    reply(std::move(response));
-  });
+  auto join = [this, caller, request, person, command = std::move(command), reply = std::move(reply)](Expected<Followed> target) mutable {
+    if (!target) return reply(std::unexpected(target.error()));
+    const std::string subject = target->subject;
+    command.name = subject;
+    command.request = &request;
+    Execute(world_, caller, std::move(command), [this, subject, person, reply = std::move(reply)](Expected<v1::CommandOutcome> outcome) mutable {
+      if (!outcome) {
+        const bool ended = outcome.error().reason == "NEED_ENDED";
+        return reply(ended ? JoinTooLate() : std::unexpected(std::move(outcome.error())));
+      }
+      if (world_.persons != nullptr) world_.persons->Note(subject, person);
+      v1::JoinNeedResponse response;
+      response.set_name(subject);
+      response.set_next_step(kNextStep);
+      response.set_position(outcome->position());
+      response.set_etag(outcome->etag());
+      response.set_replayed(outcome->replayed());
+      world_.view.Get(subject, std::nullopt,
+                      [response = std::move(response), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
+                        if (state) {  // else it is only known to be durable
+                          response.set_number((*state)->number());
+                          if ((*state)->urgency() == v1::URGENCY_CRISIS) response.set_emergency_advice(kCrisisAdvice);
+                        }
+                        reply(std::move(response));
+                      });
+    });
+  };
+  FollowMerges(world_, caller, opened->substr(kTimeBytes), request.request_id(), "join", /*own=*/false, std::move(join));
 }
 
 }  // namespace gridloop

@@ -158,15 +158,14 @@ Expected<std::string> Intake::Question(const NeedState& state) const {
   return event->information_requested().question();
 }
 
-Expected<v1::ReporterNeed> Intake::View(const NeedState& named) const {
-  // What was merged is told of as what goes on for it.
-  std::shared_ptr<const NeedState> survivor;
-  if (named.stage() == v1::STAGE_MERGED) {
-    auto found = SurvivorOf(world_, named.subject());
-    if (!found && found.error().reason != "MERGE_PENDING") return std::unexpected(found.error());
-    if (found) survivor = std::move(*found);
-  }
-  const NeedState& state = survivor ? *survivor : named;
+Expected<v1::ReporterNeed> Intake::ViewNow(const std::shared_ptr<const NeedState>& named) const {
+  auto survivor = EndOfMerges(world_, named);
+  if (!survivor) return std::unexpected(survivor.error());
+  return View(*named, **survivor);
+}
+
+// What was merged is told of as what goes on for it, `state`.
+Expected<v1::ReporterNeed> Intake::View(const NeedState& named, const NeedState& state) const {
   auto sentence = ClosingSentence(state);
   if (!sentence) return std::unexpected(sentence.error());
   auto question = Question(state);
@@ -174,7 +173,7 @@ Expected<v1::ReporterNeed> Intake::View(const NeedState& named) const {
   v1::ReporterNeed need;
   need.set_name(named.subject());
   need.set_number(named.number());
-  need.set_survivor(survivor ? survivor->subject() : named.survivor());
+  if (named.stage() == v1::STAGE_MERGED) need.set_survivor(state.subject());
   need.set_stage(Word(state));
   need.set_stage_text(WordText(need.stage()));
   need.set_next_step(NextStepText(need.stage()));
@@ -238,11 +237,14 @@ void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest
   world_.view.Get(read->subject, read->at_least, [this, caller, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
     if (!state) return reply(std::unexpected(state.error()));
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
-    auto need = View(**state);
-    if (!need) return reply(std::unexpected(need.error()));
-    v1::IntakeServiceGetNeedResponse response;
-    *response.mutable_need() = std::move(*need);
-    reply(std::move(response));
+    FindEndOfMerges(world_, *state, [this, named = *state, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> survivor) mutable {
+      if (!survivor) return reply(std::unexpected(survivor.error()));
+      auto need = View(*named, **survivor);
+      if (!need) return reply(std::unexpected(need.error()));
+      v1::IntakeServiceGetNeedResponse response;
+      *response.mutable_need() = std::move(*need);
+      reply(std::move(response));
+    });
   });
 }
 
@@ -265,7 +267,7 @@ void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request
     auto state = StateNow(world_, rows::SubjectOf(row.key));
     if (!state) return reply(std::unexpected(std::move(state.error())));
     if (!*state) continue;
-    auto need = View(**state);
+    auto need = ViewNow(*state);
     if (!need) return reply(std::unexpected(need.error()));
     *response.add_needs() = std::move(*need);
   }
@@ -280,7 +282,7 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
   Follow<v1::WatchNeedsResponse>(
       world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
       [this, query](const NeedState& state, bool, const std::string& key) -> Expected<std::optional<v1::WatchNeedsResponse>> {
-        auto need = View(state);
+        auto need = state.stage() == v1::STAGE_MERGED ? ViewNow(std::make_shared<const NeedState>(state)) : View(state, state);
         if (!need) return std::unexpected(need.error());
         v1::WatchNeedsResponse change;
         *change.mutable_need() = std::move(*need);
@@ -294,64 +296,66 @@ void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& r
   std::vector<FieldViolation> violations;
   CheckText("reason", request.reason(), 0, 500, &violations);
   CheckText("reporter_reference", request.reporter_reference(), 0, 128, &violations);
-  auto named = StateNow(world_, request.name());
-  if (!named) return reply(std::unexpected(named.error()));
   // Who withdraws: whom the app says, else its only reporter of the need that it names.
-  std::string reporter;
-  if (!request.reporter_reference().empty()) {
-    reporter = world_.secret.ReporterRef(caller.client, request.reporter_reference());
-  } else if (*named) {
-    for (const auto& who : ReportersOf(**named)) {
-      if (who.client() != caller.client) continue;
-      reporter = reporter.empty() ? who.reporter_ref() : "several";
+  std::string said;
+  if (!request.reporter_reference().empty()) said = world_.secret.ReporterRef(caller.client, request.reporter_reference());
+  auto withdraw = [this, caller, request, said, violations = std::move(violations), reply = std::move(reply)](Expected<Followed> target) mutable {
+    if (!target) return reply(std::unexpected(target.error()));
+    std::string reporter = said;
+    if (said.empty() && target->named) {
+      for (const auto& who : ReportersOf(*target->named)) {
+        if (who.client() != caller.client) continue;
+        reporter = reporter.empty() ? who.reporter_ref() : "several";
+      }
     }
-  }
-  auto subject = FollowMerges(world_, caller, request.name(), request.request_id(), "withdraw");
-  if (!subject) return reply(std::unexpected(subject.error()));
-  v1::WithdrawNeedRequest followed = request;
-  followed.set_name(*subject);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_WITHDRAWN);
-  event.mutable_withdrawn()->set_reason(request.reason());
-  event.mutable_withdrawn()->set_client(caller.client);
-  auto decide = [reporter, client = caller.client](const NeedState& head, const Snapshot*, int64_t, Event& made) -> Expected<void> {
-    if (reporter == "several") {
-      return Fail(Code::kFailedPrecondition, "SAY_WHICH_REPORTER",
-                  "Several reporters of this app have reported it: say which one withdraws, reporter_reference.",
-                  "本应用有多位上报人上报过此件，请注明由谁撤销。");
-    }
-    if (!IsReporterOf(head, client, reporter)) {
-      return Fail(Code::kFailedPrecondition, "NOT_ITS_REPORTER", "This reporter has not reported it, or has withdrawn already; get the need.",
-                  "该上报人未上报此件或已撤销。");
-    }
-    made.mutable_withdrawn()->set_reporter_ref(reporter);
-    // It goes on as long as somebody has reported it.
-    made.mutable_withdrawn()->set_left(ReportersOf(head).size() > 1);
-    if (!made.withdrawn().left() && (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS)) {
-      return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
-                  "危机或涉未成年人的需求不能撤销，请电话联系。");
-    }
-    return {};
+    v1::WithdrawNeedRequest followed = request;
+    followed.set_name(target->subject);
+    Event event;
+    event.set_type(v1::EVENT_TYPE_WITHDRAWN);
+    event.mutable_withdrawn()->set_reason(request.reason());
+    event.mutable_withdrawn()->set_client(caller.client);
+    auto decide = [reporter, client = caller.client](const NeedState& head, const Snapshot*, int64_t, Event& made) -> Expected<void> {
+      if (reporter == "several") {
+        return Fail(Code::kFailedPrecondition, "SAY_WHICH_REPORTER",
+                    "Several reporters of this app have reported it: say which one withdraws, reporter_reference.",
+                    "本应用有多位上报人上报过此件，请注明由谁撤销。");
+      }
+      if (!IsReporterOf(head, client, reporter)) {
+        return Fail(Code::kFailedPrecondition, "NOT_ITS_REPORTER", "This reporter has not reported it, or has withdrawn already; get the need.",
+                    "该上报人未上报此件或已撤销。");
+      }
+      made.mutable_withdrawn()->set_reporter_ref(reporter);
+      // It goes on as long as somebody has reported it.
+      made.mutable_withdrawn()->set_left(ReportersOf(head).size() > 1);
+      if (!made.withdrawn().left() && (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS)) {
+        return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
+                    "危机或涉未成年人的需求不能撤销，请电话联系。");
+      }
+      return {};
+    };
+    Run(world_, caller, followed, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
   };
-  Run(world_, caller, followed, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
+  FollowMerges(world_, caller, request.name(), request.request_id(), "withdraw", true, std::move(withdraw));
 }
 
 void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("text", request.text(), 0, 500, &violations);
-  auto subject = FollowMerges(world_, caller, request.name(), request.request_id(), "urge");
-  if (!subject) return reply(std::unexpected(subject.error()));
-  v1::UrgeNeedRequest followed = request;
-  followed.set_name(*subject);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_URGED);
-  event.mutable_urged()->set_text(request.text());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.urgings() < kMostUrgings) return {};
-    return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
-                "催办次数已达上限，请直接电话联系承办单位或中心。");
+  auto urge = [this, caller, request, violations = std::move(violations), reply = std::move(reply)](Expected<Followed> target) mutable {
+    if (!target) return reply(std::unexpected(target.error()));
+    v1::UrgeNeedRequest followed = request;
+    followed.set_name(target->subject);
+    Event event;
+    event.set_type(v1::EVENT_TYPE_URGED);
+    event.mutable_urged()->set_text(request.text());
+    auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+      if (head.urgings() < kMostUrgings) return {};
+      return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
+                  "催办次数已达上限，请直接电话联系承办单位或中心。");
+    };
+    Run(world_, caller, followed, "urge", std::move(event), std::move(violations), decide, std::move(reply));
   };
-  Run(world_, caller, followed, "urge", std::move(event), std::move(violations), decide, std::move(reply));
+  FollowMerges(world_, caller, request.name(), request.request_id(), "urge", true, std::move(urge));
 }
 
 }  // namespace gridloop

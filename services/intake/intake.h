@@ -47,7 +47,8 @@ class Intake {
   void JoinNeed(const Caller& caller, const v1::JoinNeedRequest& request, Callback<Expected<v1::JoinNeedResponse>> reply);
 
  private:
-  Expected<v1::ReporterNeed> View(const NeedState& state) const;
+  Expected<v1::ReporterNeed> View(const NeedState& named, const NeedState& state) const;
+  Expected<v1::ReporterNeed> ViewNow(const std::shared_ptr<const NeedState>& named) const;  // waits for the view
   Expected<std::string> ClosingSentence(const NeedState& state) const;
   Expected<std::string> Question(const NeedState& state) const;  // that waits for an answer; empty if none
   World& world_;

@@ -322,7 +322,9 @@ TEST(Merging, ALinkIsKeptOnceAndShownFromBothSides) {
   ASSERT_EQ(walk.Go(link), Void::kNone);
   EXPECT_EQ(walk.Go(link), Void::kObject);
   auto rows = Rows(walk.state);
-  EXPECT_TRUE(std::ranges::any_of(rows, [&](const Row& row) { return row.key == rows::LinkPrefix(kOtherNeed) + walk.state.subject(); }));
+  EXPECT_TRUE(std::ranges::any_of(rows, [&](const Row& row) {
+    return row.key == rows::LinkPrefix(kOtherNeed) + "2" + walk.state.subject() && rows::LinkKindOf(row.key) == v1::LINK_KIND_HOUSEHOLD;
+  }));
   ASSERT_EQ(walk.Go(v1::EVENT_TYPE_LINKED), Void::kNone);  // takes it away
   EXPECT_EQ(walk.state.links_size(), 0);
   Event itself = Next(walk.state, v1::EVENT_TYPE_LINKED);

@@ -7,8 +7,9 @@
 
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
-#include "domain/joint_plan.h"
 #include "domain/forgetting.h"
+#include "domain/joint_plan.h"
+#include "domain/merging.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -152,6 +153,79 @@ inline Event OfPlan(const NeedState& head, v1::EventType type) {
       if (open != head.obligations().end()) event.mutable_obligation_waived()->set_obligation(open->event_id());
       break;
     }
+  }
+  return event;
+}
+
+// What the need is by now, as another report or another need leaves it.
+inline v1::Judgement Judged(const NeedState& head) {
+  v1::Judgement judgement;
+  judgement.set_urgency(head.urgency());
+  judgement.set_restricted(head.restricted());
+  judgement.set_withdrawal_barred(head.withdrawal_barred());
+  *judgement.mutable_dangers() = head.dangers();
+  return judgement;
+}
+
+inline const std::string kOtherNeed = NeedSubject("app", "another");
+
+// A step of a merge, a join or a link, which may be illegal on this head. What the other need decides is told by the ids of this one's events.
+inline Event Duplicate(const NeedState& head, v1::EventType type) {
+  Event event;
+  event.set_type(type);
+  const std::string decided = Sha256("decision " + std::to_string(head.version())).substr(0, 16);
+  switch (type) {
+    case v1::EVENT_TYPE_ABSORBING:
+      event.mutable_absorbing()->set_need(NeedSubject("app", "another " + std::to_string(head.version())));
+      break;
+    case v1::EVENT_TYPE_MERGED:
+      event.mutable_merged()->set_survivor(kOtherNeed);
+      event.mutable_merged()->set_absorbing(decided);
+      event.mutable_merged()->set_unmerge_until_us(kHoldEndUs);
+      break;
+    case v1::EVENT_TYPE_MERGE_REFUSED:
+      event.mutable_merge_refused()->set_survivor(kOtherNeed);
+      event.mutable_merge_refused()->set_absorbing(decided);
+      event.mutable_merge_refused()->set_refusal(v1::MERGE_REFUSAL_ENDED);
+      break;
+    case v1::EVENT_TYPE_MERGE_CONFIRMED: {
+      auto& confirmed = *event.mutable_merge_confirmed();
+      confirmed.set_need(head.merging().need());
+      confirmed.set_absorbing(head.merging().event_id());
+      confirmed.set_unmerge_until_us(kHoldEndUs);
+      *confirmed.mutable_judgement() = Judged(head);
+      confirmed.add_reporters()->set_client("other-app");
+      confirmed.mutable_reporters(0)->set_reporter_ref("reporter-of-it-1");
+      break;
+    }
+    case v1::EVENT_TYPE_MERGE_CANCELLED:
+      event.mutable_merge_cancelled()->set_need(head.merging().need());
+      event.mutable_merge_cancelled()->set_absorbing(head.merging().event_id());
+      break;
+    case v1::EVENT_TYPE_JOINED:
+      event.set_client("app");
+      event.mutable_joined()->set_reporter_ref("reporter-joined-");
+      *event.mutable_joined()->mutable_judgement() = Judged(head);
+      break;
+    case v1::EVENT_TYPE_UNMERGED:
+      event.mutable_unmerged()->set_survivor(head.survivor());
+      event.mutable_unmerged()->set_release(decided);
+      StartClock(&event, ReturnClock(head.stage_before_merge()), kNoonUs + 3 * kHourUs);
+      break;
+    case v1::EVENT_TYPE_RELEASING:
+      event.mutable_releasing()->set_need(head.absorbed().empty() ? kOtherNeed : head.absorbed(0).need());
+      break;
+    case v1::EVENT_TYPE_RELEASED:
+      event.mutable_released()->set_need(head.merging().need());
+      event.mutable_released()->set_release(head.merging().event_id());
+      break;
+    case v1::EVENT_TYPE_LINKED:
+      event.mutable_linked()->set_need(kOtherNeed);
+      event.mutable_linked()->set_kind(v1::LINK_KIND_HOUSEHOLD);
+      event.mutable_linked()->set_removed(!head.links().empty());
+      break;
+    default:
+      break;
   }
   return event;
 }
@@ -305,6 +379,7 @@ inline Event Branch(const NeedState& head, v1::EventType type) {
       event.mutable_accessed()->add_parts("report");
       break;
     default:
+      event = Duplicate(head, type);
       break;
   }
   return event;
@@ -360,6 +435,7 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_PLAN_REVISED:
       return head.casework();
     case v1::EVENT_TYPE_REFERRAL_RECEIVED:
+      return head.has_referral() && !head.has_merging();
     case v1::EVENT_TYPE_REFERRAL_RETURNED:
       return head.has_referral();
     case v1::EVENT_TYPE_SUPPORT_ADDED:
@@ -382,8 +458,10 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_OBLIGATION_WAIVED:
       return HasOpenObligation(head);
     case v1::EVENT_TYPE_CLOSING_REQUESTED:
-    case v1::EVENT_TYPE_ANSWERED:
       return !HasOpenObligation(head);  // closing waits for all
+    case v1::EVENT_TYPE_ANSWERED:
+    case v1::EVENT_TYPE_CLOSED:
+      return !HasOpenObligation(head) && !head.has_merging();
     case v1::EVENT_TYPE_KEYS_DESTROYED:
       return !head.forgotten_event_id().empty();
     case v1::EVENT_TYPE_REOPENED:
@@ -391,6 +469,18 @@ inline bool HasItsObject(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED:
     case v1::EVENT_TYPE_FORGOTTEN:
       return head.forgotten_us() == 0;
+    case v1::EVENT_TYPE_CLOSING_VERIFIED:
+    case v1::EVENT_TYPE_WITHDRAWN:
+    case v1::EVENT_TYPE_ABSORBING:
+    case v1::EVENT_TYPE_MERGED:
+      return !head.has_merging();
+    case v1::EVENT_TYPE_MERGE_CONFIRMED:
+    case v1::EVENT_TYPE_MERGE_CANCELLED:
+      return head.has_merging() && !head.merging().releasing();
+    case v1::EVENT_TYPE_RELEASING:
+      return !head.has_merging() && !head.absorbed().empty();
+    case v1::EVENT_TYPE_RELEASED:
+      return head.has_merging() && head.merging().releasing();
     default:
       return true;
   }
@@ -471,9 +561,15 @@ inline Event Next(const NeedState& head, v1::EventType type) {
       event.mutable_escalated()->set_level(1);
       StartClock(&event, v1::CLOCK_KIND_CHASE, kNoonUs + 3 * kHourUs, v1::CLOCK_KIND_SERVICE);
       break;
-    case v1::EVENT_TYPE_WITHDRAWN:
-      event.mutable_withdrawn();
+    case v1::EVENT_TYPE_WITHDRAWN: {
+      const auto reporters = ReportersOf(head);
+      event.mutable_withdrawn()->set_left(reporters.size() > 1);
+      if (!reporters.empty()) {
+        event.mutable_withdrawn()->set_client(reporters[0].client());
+        event.mutable_withdrawn()->set_reporter_ref(reporters[0].reporter_ref());
+      }
       break;
+    }
     case v1::EVENT_TYPE_URGED:
       event.mutable_urged();
       break;

@@ -59,6 +59,9 @@ Expected<std::unique_ptr<Embedded>> Embedded::Open(const Options& options, Log& 
   embedded->snapshots_ = std::make_unique<Snapshots>(*embedded->directories_);
   embedded->world_ = std::make_unique<World>(
       World{*embedded->committer_, *embedded->committer_, *embedded->keys_, *embedded->snapshots_, clock, embedded->ids_, *embedded->secret_});
+  embedded->persons_ = std::make_unique<PersonIndex>(*embedded->committer_, *embedded->committer_, *embedded->keys_, clock);
+  embedded->persons_->Start();
+  embedded->world_->persons = embedded->persons_.get();
   if (!options.directory_folder.empty()) {
     if (auto activated = embedded->ActivateFolder(options.directory_folder, log); !activated) return std::unexpected(activated.error());
   }

@@ -10,6 +10,7 @@
 #include "adapters/rocksdb/rocksdb_store.h"
 #include "adapters/system/system_clock.h"
 #include "commands/command.h"
+#include "commands/person_index.h"
 #include "runtime/log.h"
 
 namespace gridloop {
@@ -49,6 +50,7 @@ class Embedded {
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<Secret> secret_;
   std::unique_ptr<Snapshots> snapshots_;
+  std::unique_ptr<PersonIndex> persons_;
   std::unique_ptr<World> world_;
 };
 

@@ -42,7 +42,7 @@ void SetGauges(Metrics& metrics, World& world, const Committer& committer, Clock
   gauge("gridloop_keys_failed", "1 when no keys can be made.", world.keys.Failure().empty() ? 0 : 1);
   auto count = [&world](const std::string& prefix) { return static_cast<double>(world.view.Count(prefix, kMostCounted).value_or(0)); };
   gauge("gridloop_ledger_foreign_records", "Records that are not ours and were skipped.", static_cast<double>(committer.foreign_records()));
-  for (auto [want, name] : {std::pair{'r', "route"}, {'o', "offer"}, {'f', "forget"}}) {
+  for (auto [want, name] : {std::pair{'r', "route"}, {'o', "offer"}, {'m', "merge"}, {'f', "forget"}}) {
     metrics.SetGauge("gridloop_wants", "Needs that wait for an immediate reaction of the software.", "want", name, count(rows::WantPrefix(want)));
   }
   gauge("gridloop_open_needs", "Needs that have not ended.", count(rows::DuePrefix()));

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "assignment/evaluation.h"
-#include "assignment/steps.h"
 #include "assignment/obligations.h"
+#include "assignment/steps.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/escalation.h"

@@ -18,7 +18,7 @@ class Assignment {
   static constexpr size_t kMostReadings = 256;  // of needs with their history, at once
   explicit Assignment(World& world) : world_(world) { reader_->pumps = &readings_; }
   ~Assignment();
-  // From here on offers are made and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
+  // From here on offers are made, merges settled and deadlines fire, until Stop or destruction. `may_fire` false holds deadlines back: late
   // is harmless, early is not.
   void Start(std::function<bool()> may_fire = {});
   void Stop();
@@ -62,6 +62,9 @@ class Assignment {
   void HandOverWork(const Caller& caller, const v1::HandOverWorkRequest& request, Callback<Expected<v1::HandOverWorkResponse>> reply);
   void GetHandOver(const Caller& caller, const v1::GetHandOverRequest& request, Callback<Expected<v1::GetHandOverResponse>> reply);
   void ListHandOvers(const Caller& caller, const v1::ListHandOversRequest& request, Callback<Expected<v1::ListHandOversResponse>> reply);
+  void MergeNeed(const Caller& caller, const v1::MergeNeedRequest& request, Callback<Expected<v1::MergeNeedResponse>> reply);
+  void UnmergeNeed(const Caller& caller, const v1::UnmergeNeedRequest& request, Callback<Expected<v1::UnmergeNeedResponse>> reply);
+  void LinkNeeds(const Caller& caller, const v1::LinkNeedsRequest& request, Callback<Expected<v1::LinkNeedsResponse>> reply);
   void ResumeNeed(const Caller& caller, const v1::ResumeNeedRequest& request, Callback<Expected<v1::ResumeNeedResponse>> reply);
   void ProposeObligation(const Caller& caller, const v1::ProposeObligationRequest& request, Callback<Expected<v1::ProposeObligationResponse>> reply);
   void AcceptObligation(const Caller& caller, const v1::AcceptObligationRequest& request, Callback<Expected<v1::AcceptObligationResponse>> reply);
@@ -80,6 +83,7 @@ class Assignment {
   void Advance(const std::shared_ptr<const NeedState>& hand_over, const std::string& worker, const std::string& cursor, int handed_over, int unassigned,
                bool last, std::function<void(bool again_later)> done);
   void ForgetOne(const std::string& subject, std::function<void(bool again_later)> done);
+  void SettleOne(const std::string& subject, std::function<void(bool again_later)> done);
   Expected<std::string> CheckInbox(const Caller& caller, const std::string& parent, std::vector<FieldViolation> violations) const;
   struct Reading;
   // Opens what the reading is allowed, which is in the access log by then.
@@ -101,6 +105,7 @@ class Assignment {
   Pumps readings_{kMostReadings};
   std::shared_ptr<Reader> reader_ = std::make_shared<Reader>();
   std::unique_ptr<Reactor> offers_;
+  std::unique_ptr<Reactor> merges_;
   std::unique_ptr<Reactor> deadlines_;
   std::unique_ptr<Reactor> hand_overs_;
   std::unique_ptr<Reactor> forgettings_;

@@ -3,6 +3,7 @@
 
 #include "assignment/assignment.h"
 #include "commands/access_log.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
 #include "domain/forgetting.h"
@@ -16,7 +17,8 @@ constexpr int64_t kDayUs = 86'400'000'000;
 // From when on it may be forgotten; nothing if never.
 std::optional<int64_t> ForgettableFrom(const Snapshot* snapshot, const NeedState& state) {
   if (snapshot == nullptr || snapshot->policy().forget_after_days() == 0) return std::nullopt;
-  return state.ended_us() + snapshot->policy().forget_after_days() * kDayUs;
+  // What a merge may still give back is kept until then.
+  return std::max(state.ended_us() + snapshot->policy().forget_after_days() * kDayUs, state.unmerge_until_us());
 }
 
 Expected<void> CheckForgettable(const NeedState& state) {
@@ -144,6 +146,7 @@ void Assignment::ForgetOne(const std::string& subject, std::function<void(bool a
   if (!found) return done(true);
   const auto& state = *found;
   if (!state || Wants(*state) != Want::kForget) return done(false);
+  if (world_.persons != nullptr) world_.persons->Forget(subject);
   if (auto gone = world_.keys.Forget(KeysOf(*state)); !gone) {
     if (world_.reaction_failed) world_.reaction_failed(subject, "forget", gone.error());
     return done(true);

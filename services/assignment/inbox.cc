@@ -4,6 +4,7 @@
 #include "assignment/assignment.h"
 #include "commands/access_log.h"
 #include "commands/change_feed.h"
+#include "commands/merges.h"
 #include "commands/pseudonyms.h"
 #include "domain/amendment.h"
 #include "domain/authorise.h"
@@ -21,11 +22,20 @@ constexpr std::string_view kHistory = "history";
 constexpr std::string_view kReport = "report";
 constexpr std::string_view kSupervisionNotes = "supervision_notes";
 
-// The reference tells that two needs have one reporter, who may be anonymous in either.
-void HideReporter(v1::Submitted* submitted) {
-  submitted->clear_reporter_ref();
-  auto* report = submitted->mutable_report();
+constexpr int kLinksShown = 50;
+
+void HideWhoReported(Event* event) {
+  HideReporters(event);
+  if (!event->has_submitted() && !event->has_joined()) return;
+  auto* report = event->has_joined() ? event->mutable_joined()->mutable_report() : event->mutable_submitted()->mutable_report();
   if (report->reporter().anonymous()) report->clear_reporter();
+}
+
+// Nobody reads a person's pseudonym: it tells which needs are about one person.
+void HidePerson(Event* event) {
+  if (event->has_submitted()) event->mutable_submitted()->clear_person_ref();
+  if (event->has_joined()) event->mutable_joined()->clear_person_ref();
+  if (event->has_amended()) event->mutable_amended()->clear_person_ref();
 }
 
 }  // namespace
@@ -46,7 +56,8 @@ Expected<std::vector<Event>> Assignment::OpenedHistory(const NeedState& state, b
     if (!event) return std::unexpected(event.error());  // nobody takes a part for the whole
     event->clear_sealed();
     event->clear_body_mac();
-    if (event->has_submitted()) HideReporter(event->mutable_submitted());
+    HideWhoReported(&*event);
+    HidePerson(&*event);
     history.push_back(std::move(*event));
   }
   return history;
@@ -70,7 +81,7 @@ Expected<void> Assignment::Open(Reading& reading) const {
     for (const auto& conflict : state.conflicts()) {
       auto event = ReadOpened(world_, conflict.offset(), &forgotten);
       if (!event) return std::unexpected(event.error());
-      HideReporter(event->mutable_submitted());
+      HideWhoReported(&*event);
       *response.add_conflicting_reports() = event->submitted().report();
     }
   }
@@ -100,26 +111,31 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
   access.text = request.purpose();
   auto read = CheckRead(world_, request.name(), request.at_least(), std::move(violations));
   if (!read) return reply(std::unexpected(read.error()));
-  auto answer = [this, caller, access = std::move(access), reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
-    if (!found) return reply(std::unexpected(found.error()));
-    const NeedState& state = **found;
-    const v1::Actor actor = WhoAsks(world_, caller);
-    if (auto allowed = Authorise(caller.access, actor, caller.client, state); !allowed) return reply(std::unexpected(allowed.error()));
+  auto answer = [this, caller, asked = std::move(access)](const std::shared_ptr<const NeedState>& found, const v1::Actor& actor, const std::vector<Row>& links,
+                                                          Callback<Expected<v1::AssignmentServiceGetNeedResponse>>& told) {
+    const NeedState& state = *found;
+    Access opens = asked;
     auto reading = std::make_shared<Reading>();
     *reading->response.mutable_need() = StaffNeed(state, actor);
+    // What other needs say that they have to do with this one.
+    for (const Row& row : links) {
+      auto& shown = *reading->response.mutable_need()->add_links();
+      shown.set_need(std::string(rows::SubjectOf(row.key)));
+      shown.set_kind(rows::LinkKindOf(row.key));
+    }
     if (actor.role() == v1::ROLE_SUPERVISOR) Pseudonymise(world_.secret, reading->response.mutable_need());
-    if (access.purpose != v1::ACCESS_PURPOSE_UNSPECIFIED) {
+    if (opens.purpose != v1::ACCESS_PURPOSE_UNSPECIFIED) {
       const bool personal = MaySeePersonal(actor, state);
       // Two bodies under one id are the centre's to sort out, also when somebody else has been assigned.
       const bool conflicts = personal || (IsCentreStaff(actor) && !state.restricted());
-      if (conflicts && !state.conflicts().empty()) access.parts.emplace_back(kConflictingReports);
-      if (personal) access.parts.insert(access.parts.end(), {std::string(kHistory), std::string(kReport)});
-      if (state.supervision_notes() > 0 && MayReadSupervision(actor, state)) access.parts.emplace_back(kSupervisionNotes);
+      if (conflicts && !state.conflicts().empty()) opens.parts.emplace_back(kConflictingReports);
+      if (personal) opens.parts.insert(opens.parts.end(), {std::string(kHistory), std::string(kReport)});
+      if (state.supervision_notes() > 0 && MayReadSupervision(actor, state)) opens.parts.emplace_back(kSupervisionNotes);
     }
-    if (access.parts.empty()) return reply(std::move(reading->response));
-    reading->state = *found;
-    reading->access = std::move(access);
-    reading->reply = std::move(reply);
+    if (opens.parts.empty()) return told(std::move(reading->response));
+    reading->state = found;
+    reading->access = std::move(opens);
+    reading->reply = std::move(told);
     auto open = [this, reading, reader = reader_](Expected<void> logged) {
       if (!logged) return reading->reply(std::unexpected(logged.error()));
       bool taken = ReadLater(*reader, [this, reading] {
@@ -133,7 +149,18 @@ void Assignment::GetNeed(const Caller& caller, const v1::AssignmentServiceGetNee
     bool taken = ReadLater(*reader_, [this, caller, reading, open] { LogAccess(world_, caller, *reading->state, reading->access, open); });
     if (!taken) reading->reply(TooManyReadings());
   };
-  world_.view.Get(read->subject, read->at_least, std::move(answer));
+  // Never waits for one read in the answer to another: that may come on the view's only thread.
+  world_.view.Get(read->subject, read->at_least, [this, caller, answer, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> found) mutable {
+    if (!found) return reply(std::unexpected(found.error()));
+    v1::Actor actor = WhoAsks(world_, caller);
+    if (auto allowed = Authorise(caller.access, actor, caller.client, **found); !allowed) return reply(std::unexpected(allowed.error()));
+    if (MustCut(actor, **found)) return answer(*found, actor, {}, reply);
+    const std::string prefix = rows::LinkPrefix((*found)->subject());
+    world_.view.Scan(prefix, {}, kLinksShown, std::nullopt, [state = *found, actor, answer, reply = std::move(reply)](Expected<RowPage> page) mutable {
+      if (!page) return reply(std::unexpected(page.error()));
+      answer(state, actor, page->rows, reply);
+    });
+  });
 }
 
 // The box that an inbox's name means, if all is well with the request and the caller may look into it.

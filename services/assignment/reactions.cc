@@ -1,9 +1,11 @@
 // What assignment does by itself: makes offers, and acts on passed deadlines: offers expire, pauses end, referrals come
 // back, the rest escalates.
 #include <map>
+#include <set>
 
 #include "assignment/assignment.h"
 #include "assignment/steps.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/escalation.h"
 #include "domain/offers.h"
@@ -13,6 +15,22 @@ namespace gridloop {
 namespace {
 
 constexpr int kLoadCounted = 1000;
+constexpr size_t kNeedsOfPerson = 20;
+
+// Workers of the open needs about the same person.
+std::set<std::string> WhoServesThem(World& world, const std::string& subject) {
+  std::set<std::string> workers;
+  if (world.persons == nullptr) return workers;
+  for (const std::string& person : world.persons->PersonsOf(subject)) {
+    for (const std::string& other : world.persons->NeedsOf(person, kNeedsOfPerson)) {
+      auto state = StateNow(world, other);
+      if (!state || !*state || Ended(**state) || other == subject) continue;
+      if (!(*state)->worker().empty()) workers.insert((*state)->worker());
+      workers.insert((*state)->co_workers().begin(), (*state)->co_workers().end());
+    }
+  }
+  return workers;
+}
 
 std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
 
@@ -58,6 +76,8 @@ void Assignment::Start(std::function<bool()> may_fire) {
                                       [this](const std::string& subject, auto done) { OfferOne(subject, std::move(done)); });
   hand_overs_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WorkPrefix("handovers/"), .in_flight = 1},
                                           [this](const std::string& subject, auto done) { HandOverSome(subject, std::move(done)); });
+  merges_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::WantPrefix('m')},
+                                      [this](const std::string& subject, auto done) { SettleOne(subject, std::move(done)); });
   deadlines_ = std::make_unique<Reactor>(world_, Reactor::Options{.prefix = rows::DuePrefix(), .timed = true, .may_act = std::move(may_fire)},
                                          [this](const std::string& subject, auto done) { FireOne(subject, std::move(done)); });
   // Destroying keys rewrites files of the disk: on a thread of its own, one need after the other.
@@ -68,6 +88,7 @@ void Assignment::Start(std::function<bool()> may_fire) {
 void Assignment::Stop() {
   offers_.reset();
   hand_overs_.reset();
+  merges_.reset();
   deadlines_.reset();
   forgettings_.reset();
 }
@@ -79,8 +100,9 @@ void Assignment::OfferOne(const std::string& subject, std::function<void(bool ag
   const auto& state = *found;
   if (!state || Wants(*state) != Want::kOffer) return done(false);
   // Loads are counted before deciding: a decision on the head never scans.
-  OfferDecision decision = DecideOffer(*snapshot, *state, world_.clock.WallUs(),
-                                       [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted).value_or(0); });
+  OfferDecision decision = DecideOffer(
+      *snapshot, *state, world_.clock.WallUs(),
+      [this](const std::string& worker) { return world_.view.Count(rows::WorkerPrefix(worker), kLoadCounted).value_or(0); }, WhoServesThem(world_, subject));
   React(
       world_, snapshot, subject, state->head_event_id(), "offer", "assignment",
       [=, version = state->version()](const NeedState& head, int64_t now_us) -> Expected<Event> {

@@ -47,6 +47,9 @@ void BindAssignment(Router& router, Assignment& service) {
   router.Bind(prefix + "HandOverWork", service, &Assignment::HandOverWork);
   router.Bind(prefix + "GetHandOver", service, &Assignment::GetHandOver);
   router.Bind(prefix + "ListHandOvers", service, &Assignment::ListHandOvers);
+  router.Bind(prefix + "MergeNeed", service, &Assignment::MergeNeed);
+  router.Bind(prefix + "UnmergeNeed", service, &Assignment::UnmergeNeed);
+  router.Bind(prefix + "LinkNeeds", service, &Assignment::LinkNeeds);
   router.Bind(prefix + "AddSupervisionNote", service, &Assignment::AddSupervisionNote);
   router.Bind(prefix + "ForgetNeed", service, &Assignment::ForgetNeed);
   router.Bind(prefix + "WaiveObligation", service, &Assignment::WaiveObligation);

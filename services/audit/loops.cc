@@ -177,7 +177,13 @@ class Examiner {
     return std::string(WordsOf(kind).english) + (known ? ", since " : ", since before ") + Local(since_us);
   }
 
-  // Only who urges, writes a note or escalates again has done anything since the newest chase began.
+  // Who urges, reports it too, writes a note, links it or escalates again does nothing about it.
+  static bool LeavesItAsItIs(v1::EventType type) {
+    return type == v1::EVENT_TYPE_URGED || type == v1::EVENT_TYPE_NOTE_ADDED || type == v1::EVENT_TYPE_ESCALATED || type == v1::EVENT_TYPE_JOINED ||
+           type == v1::EVENT_TYPE_WITHDRAWN || type == v1::EVENT_TYPE_LINKED;
+  }
+
+  // Nobody has done anything else since the newest chase began.
   bool Stuck(const NeedState& state) {
     uint64_t newest = 0;
     for (const auto& clock : state.clocks()) {
@@ -189,9 +195,7 @@ class Examiner {
     for (int i = state.applied_size() - 1, read = 0; i >= 0 && state.applied(i).version() > newest && read < kEventsReadBack; --i, ++read) {
       auto event = Read(state.applied(i).offset());
       if (!event) return false;
-      const bool said_only = event->type() == v1::EVENT_TYPE_URGED || event->type() == v1::EVENT_TYPE_NOTE_ADDED ||
-                             event->type() == v1::EVENT_TYPE_SUPERVISION_NOTE_ADDED || event->type() == v1::EVENT_TYPE_ESCALATED;
-      if (!said_only) return false;
+      if (!LeavesItAsItIs(event->type())) return false;
     }
     return true;
   }
@@ -306,7 +310,8 @@ void Audit::ExportEvents(const Caller& caller, const v1::ExportEventsRequest& re
   auto may_read = [this, place](const std::string& bytes) -> Expected<bool> {
     if (place->whole) return true;
     Event event;
-    if (!event.ParseFromString(bytes) || event.submitted().restricted() || event.has_figures_frozen()) return false;
+    if (!event.ParseFromString(bytes) || event.has_figures_frozen()) return false;
+    if (event.submitted().restricted() || event.joined().judgement().restricted() || event.merge_confirmed().judgement().restricted()) return false;
     auto known = place->open.find(event.subject());
     if (known == place->open.end()) {
       auto state = StateNow(world_, event.subject());

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "audit/audit.h"
+#include "commands/merges.h"
 #include "commands/pseudonyms.h"
 #include "domain/authorise.h"
 #include "domain/row_keys.h"
@@ -141,7 +142,7 @@ bool Audit::ReadOn(TimelinePage& page) {
     *entry.mutable_actor() = event.actor();
     event.clear_sealed();
     event.clear_body_mac();
-    if (event.has_submitted()) event.mutable_submitted()->clear_reporter_ref();  // links needs of one reporter, who may be anonymous
+    HideReporters(&event);
     *entry.mutable_event() = std::move(event);
   }
   return page.at == page.places.size();

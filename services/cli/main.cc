@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   AddStationVerbs(app, session);
   AddBranchVerbs(app, session);
   AddElsewhereVerbs(app, session);
+  AddDuplicateVerbs(app, session);
   AddClosingVerbs(app, session);
   AddCentreVerbs(app, session);
   AddDirectoryVerbs(app, session);

@@ -106,6 +106,7 @@ void AddReporterVerbs(CLI::App& app, Session& session) {
   auto reason = std::make_shared<v1::WithdrawNeedRequest>();
   auto withdrawn = AddCommandFlags(withdraw);
   AddText(withdraw, "--reason", *reason->mutable_reason(), "why");
+  AddText(withdraw, "--reporter", *reason->mutable_reporter_reference(), "who withdraws, by the reference in the app, where several have reported it");
   OnRun(withdraw,
         [&session, reason, withdrawn] { return RunCommand<v1::WithdrawNeedResponse>(session, "IntakeService/WithdrawNeed", *withdrawn, *reason, true); });
 

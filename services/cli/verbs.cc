@@ -169,6 +169,11 @@ void PrintNeed(Session& session, const v1::Need& need) {
   if (need.obligations_size() > 0) add("joint plan", fmt::format("{} obligations, of which joint-plan shows how far they are", need.obligations_size()));
   add("extension asked for", need.extension());
   add(need.stage() == v1::STAGE_ON_HOLD ? "on hold by" : "hold asked for", need.hold());
+  if (!need.survivor().empty()) add("merged into", need.survivor());
+  if (need.has_unmerge_limit_time()) add("merge may be undone until", LocalTime(need.unmerge_limit_time()));
+  if (need.reporters() > 1) add("reporters", fmt::format("{}", need.reporters()));
+  for (const auto& merged : need.merged()) add("goes on for", merged.need() + (merged.pending() ? "  (not settled yet)" : ""));
+  for (const auto& link : need.links()) add("linked: " + EnumWord(v1::LinkKind_descriptor(), link.kind()), link.need());
   add("alerted", Join(need.alerted()));
   add("notes", Flags(need));
   if (need.has_submit_time()) add("submitted", LocalTime(need.submit_time(), true));

@@ -15,21 +15,22 @@
 
 namespace gridloop::cli {
 
-void AddReporterVerbs(CLI::App& app, Session& session);      // submit, report, reports, withdraw, urge
-void AddSubmitCsv(CLI::App& app, Session& session);          // submit-csv
-void AddInboxVerb(CLI::App& app, Session& session);          // inbox
-void AddStationVerbs(CLI::App& app, Session& session);       // need, accept, decline, assign … escalate
-void AddBranchVerbs(CLI::App& app, Session& session);        // ask, inform, amend, reassess, replan, extend, hold …
-void AddElsewhereVerbs(CLI::App& app, Session& session);  // refer-out …, support, end-support, hand-over …
-void AddClosingVerbs(CLI::App& app, Session& session);    // answer, close, close-now, verify
-void AddCentreVerbs(CLI::App& app, Session& session);        // held, confirm, dispatch, recall, explain-route, replay-route
-void AddDirectoryVerbs(CLI::App& app, Session& session);     // directory …, units, unit, workers, categories
-void AddAuditVerbs(CLI::App& app, Session& session);         // timeline, deadline, loops, export
-void AddNotificationVerbs(CLI::App& app, Session& session);  // notifications, dead-letters, redeliver, notify-test
-void AddPlanVerbs(CLI::App& app, Session& session);          // joint-plan, propose-obligation … waive, obligations
-void AddFiguresVerbs(CLI::App& app, Session& session);       // figures
+void AddReporterVerbs(CLI::App& app, Session& session);         // submit, report, reports, withdraw, urge
+void AddSubmitCsv(CLI::App& app, Session& session);             // submit-csv
+void AddInboxVerb(CLI::App& app, Session& session);             // inbox
+void AddStationVerbs(CLI::App& app, Session& session);          // need, accept, decline, assign … escalate
+void AddBranchVerbs(CLI::App& app, Session& session);           // ask, inform, amend, reassess, replan, extend, hold …
+void AddElsewhereVerbs(CLI::App& app, Session& session);        // refer-out …, support, end-support, hand-over …
+void AddDuplicateVerbs(CLI::App& app, Session& session);        // duplicates, join, merge, unmerge, link
+void AddClosingVerbs(CLI::App& app, Session& session);          // answer, close, close-now, verify
+void AddCentreVerbs(CLI::App& app, Session& session);           // held, confirm, dispatch, recall, explain-route, replay-route
+void AddDirectoryVerbs(CLI::App& app, Session& session);        // directory …, units, unit, workers, categories
+void AddAuditVerbs(CLI::App& app, Session& session);            // timeline, deadline, loops, export
+void AddNotificationVerbs(CLI::App& app, Session& session);     // notifications, dead-letters, redeliver, notify-test
+void AddPlanVerbs(CLI::App& app, Session& session);             // joint-plan, propose-obligation … waive, obligations
+void AddFiguresVerbs(CLI::App& app, Session& session);          // figures
 void AddConfidentialityVerbs(CLI::App& app, Session& session);  // supervise, forget, accesses, keys …
-void AddToolVerbs(CLI::App& app, Session& session);          // token …, clock …, health, completion, call
+void AddToolVerbs(CLI::App& app, Session& session);             // token …, clock …, health, completion, call
 
 // directory compare.
 void AddCompareVerb(CLI::App& directory, Session& session);

@@ -10,6 +10,7 @@
 #include "domain/authorise.h"
 #include "domain/clock_changes.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
 #include "sealing/seal.h"
@@ -100,6 +101,10 @@ Expected<Event> Decide(Running& running, const NeedState& head, int64_t now_us) 
     if (auto good = running.command.decide(head, running.snapshot.get(), now_us, event); !good) {
       return std::unexpected(good.error());
     }
+  }
+  if (head.has_merging() && EndsNeed(event)) {
+    return Fail(Code::kFailedPrecondition, "MERGE_OPEN", "A merge of this need is not settled yet, which takes a moment; send it again.",
+                "该件的合并尚未完成，请稍后重试。");
   }
   LetGoOn(running.snapshot.get(), head, now_us, &event);
   if (event.has_offer_accepted()) running.late = event.offer_accepted().late();
@@ -222,7 +227,7 @@ Expected<Read> CheckRead(World& world, std::string_view name, std::string_view a
       if (client) {
         auto state = StateNow(world, subject);
         if (!state) return std::unexpected(state.error());
-        if (!*state || (*state)->client() != *client) continue;
+        if (!*state || !HasReporterOfClient(**state, *client)) continue;
       }
       subjects.push_back(std::move(subject));
     }
@@ -491,6 +496,25 @@ v1::Need StaffNeed(const NeedState& state, const v1::Actor& actor) {
   need.set_forgotten(state.forgotten_us() != 0);
   if (state.forgotten_us() != 0) *need.mutable_forget_time() = ToTimestamp(state.forgotten_us());
   need.set_supervision_notes(static_cast<int32_t>(state.supervision_notes()));
+  need.set_survivor(state.survivor());
+  if (state.unmerge_until_us() != 0) *need.mutable_unmerge_limit_time() = ToTimestamp(state.unmerge_until_us());
+  need.set_reporters(static_cast<int32_t>(ReportersOf(state).size()));
+  for (const auto& absorbed : state.absorbed()) {
+    auto& merged = *need.add_merged();
+    merged.set_need(absorbed.need());
+    merged.set_pending(state.merging().need() == absorbed.need());
+    if (absorbed.unmerge_until_us() != 0) *merged.mutable_unmerge_limit_time() = ToTimestamp(absorbed.unmerge_until_us());
+  }
+  if (state.has_merging() && !state.merging().releasing()) {
+    auto& merging = *need.add_merged();
+    merging.set_need(state.merging().need());
+    merging.set_pending(true);
+  }
+  for (const auto& link : state.links()) {
+    auto& shown = *need.add_links();
+    shown.set_need(link.need());
+    shown.set_kind(link.kind());
+  }
   for (const auto& alert : state.alerts()) {
     need.add_alerted(alert.unit().empty() ? worker_name(alert.worker()) : unit_name(alert.unit()));
   }

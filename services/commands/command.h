@@ -18,6 +18,8 @@
 
 namespace gridloop {
 
+class PersonIndex;
+
 // The active snapshot, loaded from the store and kept current. Thread-safe.
 class Snapshots {
  public:
@@ -45,6 +47,7 @@ struct World {
   const Secret& secret;
   // Hears of each reaction that did not come to an event and is tried again. Thread-safe; must not block; may be empty.
   std::function<void(const std::string& subject, const std::string& kind, const Error&)> reaction_failed = {};
+  PersonIndex* persons = nullptr;  // null: nobody is known again
 };
 
 struct Command {

@@ -26,8 +26,9 @@ class PolicyReader {
   void Read(const YAML::Node& root) {
     if (!Keys(root, "",
               {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "routing_rules", "dispatch_modes", "limits", "grades",
-               "room_accepts_directly", "escalation_levels", "reopen_days", "unverified", "escalations", "forget_after_days"},
-              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "limits", "grades", "escalation_levels", "reopen_days"})) {
+               "room_accepts_directly", "escalation_levels", "reopen_days", "unverified", "escalations", "forget_after_days", "duplicate_days", "unmerge_days"},
+              {"display_name", "utc_offset_minutes", "opening_spans", "last_dated_year", "limits", "grades", "escalation_levels", "reopen_days",
+               "duplicate_days", "unmerge_days"})) {
       return;
     }
     table_.display_name = Text(root, "", "display_name");
@@ -37,6 +38,8 @@ class PolicyReader {
     table_.policy.set_escalation_levels(Number(root, "", "escalation_levels", 1, 3));
     table_.policy.set_reopen_days(Number(root, "", "reopen_days", 0, 365));
     table_.policy.set_forget_after_days(Number(root, "", "forget_after_days", 0, 36500));
+    table_.policy.set_duplicate_days(Number(root, "", "duplicate_days", 0, 365));
+    table_.policy.set_unmerge_days(Number(root, "", "unmerge_days", 0, 365));
     ReadOpeningSpans(root);
     Each(root, "routing_rules", [&](const YAML::Node& node, const std::string& key) { ReadRoutingRule(node, key); });
     Each(root, "dispatch_modes", [&](const YAML::Node& node, const std::string& key) { ReadDispatchMode(node, key); });

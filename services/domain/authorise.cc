@@ -4,6 +4,7 @@
 
 #include "domain/fold.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
 
 namespace gridloop {
 namespace {
@@ -91,7 +92,7 @@ bool Related(v1::Relation relation, const v1::Actor& actor, const std::string& c
     case v1::RELATION_ANY:
       return true;
     case v1::RELATION_OWN_REPORT:
-      return !client.empty() && client == state.client();
+      return HasReporterOfClient(state, client);
     case v1::RELATION_OWN_UNIT:
       return OwnUnit(actor, state);
     case v1::RELATION_ASSIGNED:

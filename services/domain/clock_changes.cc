@@ -4,6 +4,7 @@
 
 #include "domain/clocks.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
 
 namespace gridloop {
 namespace {
@@ -23,7 +24,7 @@ Void CheckMove(const NeedState& state, const Event& event, const v1::ClockChange
     return change.due_us() == asked.due_us() && change.due_us() > clock.start().due_us() ? Void::kNone : Void::kPayload;
   }
   // What has become more urgent is never due later.
-  if (event.type() == v1::EVENT_TYPE_AMENDED && change.due_us() < clock.start().due_us()) return Void::kNone;
+  if (MayHasten(event.type()) && change.due_us() < clock.start().due_us()) return Void::kNone;
   return Void::kPayload;
 }
 

@@ -6,6 +6,7 @@
 
 #include "domain/clock_changes.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
 
 namespace gridloop {
 
@@ -59,7 +60,8 @@ bool LeavesNobody(const NeedState& state, const Event& event) {
 
 const std::vector<v1::ClockKind>& StoppedKinds(const Event& event) {
   if (event.amended().reroute()) return StoppedClocks(v1::EVENT_TYPE_RECALLED);
-  if (event.amended().alarm()) return ClocksStoppedByAlarm();
+  if (RaisesAlarm(event)) return ClocksStoppedByAlarm();
+  if (event.withdrawn().left()) return StoppedClocks(v1::EVENT_TYPE_UNSPECIFIED);  // it goes on
   return StoppedClocks(event.type());
 }
 
@@ -137,6 +139,17 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
     case v1::EVENT_TYPE_HOLD_DECIDED:
       if (!event.hold_decided().approved()) return event.clocks().empty();
       return kinds == std::set{v1::CLOCK_KIND_HOLD} && event.clocks(0).due_us() == state.hold().due_us();
+    case v1::EVENT_TYPE_UNMERGED:
+      return kinds == std::set{ReturnClock(state.stage_before_merge())};
+    case v1::EVENT_TYPE_ABSORBING:
+    case v1::EVENT_TYPE_MERGE_REFUSED:
+    case v1::EVENT_TYPE_MERGE_CONFIRMED:
+    case v1::EVENT_TYPE_MERGE_CANCELLED:
+    case v1::EVENT_TYPE_JOINED:
+    case v1::EVENT_TYPE_RELEASING:
+    case v1::EVENT_TYPE_RELEASED:
+    case v1::EVENT_TYPE_LINKED:
+      return event.clocks().empty();
     default:
       return true;
   }

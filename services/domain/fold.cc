@@ -8,8 +8,9 @@
 #include "domain/clock_changes.h"
 #include "domain/clocks.h"
 #include "domain/forgetting.h"
-#include "domain/records.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
+#include "domain/records.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -176,7 +177,8 @@ Void CheckBranch(const NeedState& state, const Event& event) {
       return !forgotten.empty() && forgotten == state.forgotten_event_id() ? Void::kNone : Void::kObject;
     }
     default:
-      return CheckElsewhere(state, event);
+      if (Void wrong = CheckElsewhere(state, event); wrong != Void::kNone) return wrong;
+      return CheckMerging(state, event);
   }
 }
 
@@ -235,7 +237,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
       return clock != nullptr && event.logged_at_us() >= clock->start().due_us() ? Void::kNone : Void::kClock;
     }
     case v1::EVENT_TYPE_WITHDRAWN:
-      return state.withdrawal_barred() || state.urgency() == v1::URGENCY_CRISIS ? Void::kBarred : Void::kNone;
+      return CheckWithdrawn(state, event);
     default:
       return CheckBranch(state, event);
   }
@@ -243,7 +245,7 @@ Void CheckObject(const NeedState& state, const Event& event) {
 
 v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell) {
   if (IsReroute(event)) return v1::STAGE_SUBMITTED;
-  if (event.amended().alarm() && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
+  if (RaisesAlarm(event) && state.stage() == v1::STAGE_ON_HOLD) return state.stage_before_hold();
   if (cell.next == Cell::Next::kSame) {
     // Nobody is assigned any more.
     const auto& handed_over = event.handed_over();
@@ -252,9 +254,11 @@ v1::Stage NextStage(const NeedState& state, const Event& event, const Cell& cell
   }
   if (cell.next == Cell::Next::kBefore) {
     if (event.type() == v1::EVENT_TYPE_RESUMED) return state.stage_before_hold();
+    if (event.type() == v1::EVENT_TYPE_UNMERGED) return state.stage_before_merge();
     return event.closing_verified().approved() ? cell.to : state.stage_before_closing();
   }
   if (event.type() == v1::EVENT_TYPE_HOLD_DECIDED && !event.hold_decided().approved()) return state.stage();
+  if (event.withdrawn().left()) return state.stage();  // others have reported it too
   // Who accepts directly is assigned thereby.
   if (event.type() == v1::EVENT_TYPE_OFFER_ACCEPTED && cell.to == v1::STAGE_ACCEPTED && !event.offer_accepted().worker().empty()) return v1::STAGE_ASSIGNED;
   // What does not become casework goes straight to service.
@@ -520,7 +524,8 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
     case v1::EVENT_TYPE_FORGOTTEN:
       state.set_forgotten_us(event.logged_at_us());
       state.set_forgotten_event_id(event.event_id());
-      state.set_reporter_ref(std::string(kReporterRefBytes, '\0'));  // nobody lists it by its reporter any more
+      state.set_reporter_ref(std::string(kReporterRefBytes, '\0'));  // nobody lists it by its reporters any more
+      state.clear_other_reporters();
       state.clear_reopen_until_us();
       break;
     case v1::EVENT_TYPE_KEYS_DESTROYED:
@@ -528,6 +533,7 @@ void ApplyBranch(NeedState& state, const Event& event, v1::Stage before, uint64_
       break;
     default:
       ApplyElsewhere(state, event, offset);
+      ApplyMerging(state, event, before);
       break;
   }
 }
@@ -649,6 +655,9 @@ void Apply(NeedState& state, const Event& event, v1::Stage before, uint64_t offs
     case v1::EVENT_TYPE_URGED:
       state.set_urgings(state.urgings() + 1);
       break;
+    case v1::EVENT_TYPE_WITHDRAWN:
+      ApplyWithdrawn(state, event);
+      break;
     case v1::EVENT_TYPE_RECALLED:
       TakeBack(state);
       if (IsReroute(event)) break;
@@ -719,7 +728,8 @@ Void Judge(const NeedState& state, const Event& event, const LifeCycle& rules, v
   if (Void wrong = CheckObject(state, event); wrong != Void::kNone) return wrong;
   *stage_after = NextStage(state, event, cell);
   if (event.type() == v1::EVENT_TYPE_SUBMITTED && event.submitted().center().empty()) return Void::kInvariant;
-  if (IsEnd(*stage_after)) return Void::kNone;
+  // What is to go on for another one cannot end before that is settled.
+  if (IsEnd(*stage_after)) return state.has_merging() ? Void::kBarred : Void::kNone;
   if (!StartsRightClocks(state, event)) return Void::kPayload;
   // A returned closing goes back to a stage whose clock has stopped: a chase that still runs does not stand in for it.
   if (event.type() == v1::EVENT_TYPE_CLOSING_VERIFIED && event.clocks().empty()) return Void::kInvariant;
@@ -782,6 +792,7 @@ bool HasExecuted(const NeedState& state, const v1::Actor& actor) {
 }
 
 Want Wants(const NeedState& state) {
+  if (state.has_merging()) return Want::kMerge;
   if (state.stage() == v1::STAGE_SUBMITTED) return Want::kRoute;
   if (state.stage() == v1::STAGE_DISPATCHED) return Want::kOffer;
   if (!state.forgotten_event_id().empty()) return Want::kForget;

@@ -30,8 +30,8 @@ enum class Void {
   kObject,     // names an offer, closing or held decision that is not the open one
   kClock,      // names a clock that does not run or stands still, or is logged before its due time
   kVerifier,   // the verifier is an executor, co-worker or of an executing organisation; who asked decides on it; another's obligation
-  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, one request is open already, a plan is, or it was
-               // forgotten
+  kBarred,     // withdrawal is barred, a binding offer is declined, a crisis is answered at once, one request is open already, a plan is, it was
+               // forgotten, or what is to end or be taken back has a merge that is not settled
   kInvariant,  // would leave an open need without an owner or a running clock
   kPayload,    // payload and type disagree, or a required field is missing
 };
@@ -50,8 +50,9 @@ Void Fold(NeedState& state, const Event& event, const Located& at, const LifeCyc
 // Was the actor ever assigned or gave a service, or is of an organisation of somebody who did? Such a one verifies nothing.
 bool HasExecuted(const NeedState& state, const v1::Actor& actor);
 
-// The one immediate reaction that the state calls for.
-enum class Want { kNone, kRoute, kOffer, kForget };
+// The one immediate reaction that the state calls for: to settle a merge, or the undoing of one, by what the other need's log says; to
+// be routed; to be offered; to have its keys destroyed.
+enum class Want { kNone, kRoute, kOffer, kForget, kMerge };
 Want Wants(const NeedState& state);
 
 // The next deadline: earliest running clock, ties by kind, then object; none that stands still. Null when the need has ended.
@@ -79,7 +80,9 @@ struct Row {
 // All index rows of a state, sorted by key. Key formats: row_keys.h and docs/formats/rows.md.
 std::vector<Row> Rows(const NeedState& state);
 
-inline bool IsEnd(v1::Stage stage) { return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN || stage == v1::STAGE_REFERRED_OUT; }
+inline bool IsEnd(v1::Stage stage) {
+  return stage == v1::STAGE_CLOSED || stage == v1::STAGE_WITHDRAWN || stage == v1::STAGE_REFERRED_OUT || stage == v1::STAGE_MERGED;
+}
 inline bool Ended(const NeedState& state) { return IsEnd(state.stage()); }
 
 }  // namespace gridloop

@@ -18,7 +18,7 @@ constexpr std::initializer_list<Stage> kOpen = {STAGE_SUBMITTED, STAGE_HELD,    
                                                 STAGE_ASSIGNED,  STAGE_ASSESSED,  STAGE_GRADED,     STAGE_PLANNED,  STAGE_IN_SERVICE,
                                                 STAGE_FOLLOW_UP, STAGE_EVALUATED, STAGE_ON_HOLD,    STAGE_REFERRING};
 
-constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN, STAGE_REFERRED_OUT};
+constexpr std::initializer_list<Stage> kEnded = {STAGE_CLOSED, STAGE_WITHDRAWN, STAGE_REFERRED_OUT, STAGE_MERGED};
 
 LifeCycle MakeStandard() {
   LifeCycle table;
@@ -96,6 +96,18 @@ LifeCycle MakeStandard() {
   same(kEnded, EVENT_TYPE_SUPERVISION_NOTE_ADDED);
   same(kEnded, EVENT_TYPE_FORGOTTEN);
   same(kEnded, EVENT_TYPE_KEYS_DESTROYED);
+  // Duplicates: on the need that goes on, and on the one that is to end, which may have ended already.
+  same(kOpen, EVENT_TYPE_ABSORBING);
+  same(kOpen, EVENT_TYPE_MERGE_CONFIRMED);
+  same(kOpen, EVENT_TYPE_MERGE_CANCELLED);
+  same(kOpen, EVENT_TYPE_RELEASING);
+  same(kOpen, EVENT_TYPE_RELEASED);
+  to(kOpen, EVENT_TYPE_MERGED, STAGE_MERGED);
+  same(kOpen, EVENT_TYPE_MERGE_REFUSED);
+  same(kEnded, EVENT_TYPE_MERGE_REFUSED);
+  table.At(STAGE_MERGED, EVENT_TYPE_UNMERGED) = {Cell::Next::kBefore, STAGE_UNSPECIFIED};
+  same(kOpen, EVENT_TYPE_JOINED);
+  same(kOpen, EVENT_TYPE_LINKED);
   return table;
 }
 
@@ -139,10 +151,10 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
                                                   CLOCK_KIND_PLANNING,  CLOCK_KIND_SERVICE,      CLOCK_KIND_INFORMATION,
                                                   CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER};
   static const std::vector<ClockKind> returned = {CLOCK_KIND_REFERRAL};
-  static const std::vector<ClockKind> all = {CLOCK_KIND_ROUTING,    CLOCK_KIND_OFFER,       CLOCK_KIND_CENTER,   CLOCK_KIND_ACCEPTANCE, CLOCK_KIND_ASSIGNMENT,
-                                             CLOCK_KIND_ASSESSMENT, CLOCK_KIND_GRADING,     CLOCK_KIND_PLANNING, CLOCK_KIND_SERVICE,    CLOCK_KIND_VERIFICATION,
-                                             CLOCK_KIND_CHASE,      CLOCK_KIND_INFORMATION, CLOCK_KIND_HOLD,     CLOCK_KIND_EXTENSION,  CLOCK_KIND_HOLD_REQUEST,
-                                             CLOCK_KIND_TRANSFER,   CLOCK_KIND_REFERRAL,    CLOCK_KIND_OBLIGATION};
+  static const std::vector<ClockKind> all = {
+      CLOCK_KIND_ROUTING, CLOCK_KIND_OFFER,     CLOCK_KIND_CENTER,       CLOCK_KIND_ACCEPTANCE,   CLOCK_KIND_ASSIGNMENT, CLOCK_KIND_ASSESSMENT,
+      CLOCK_KIND_GRADING, CLOCK_KIND_PLANNING,  CLOCK_KIND_SERVICE,      CLOCK_KIND_VERIFICATION, CLOCK_KIND_CHASE,      CLOCK_KIND_INFORMATION,
+      CLOCK_KIND_HOLD,    CLOCK_KIND_EXTENSION, CLOCK_KIND_HOLD_REQUEST, CLOCK_KIND_TRANSFER,     CLOCK_KIND_REFERRAL,   CLOCK_KIND_OBLIGATION};
   static const std::vector<ClockKind> transfer = {CLOCK_KIND_TRANSFER};
   static const std::vector<ClockKind> transferred = {CLOCK_KIND_TRANSFER, CLOCK_KIND_ASSIGNMENT};
   static const std::vector<ClockKind> answered = {CLOCK_KIND_INFORMATION};
@@ -198,6 +210,7 @@ const std::vector<ClockKind>& StoppedClocks(EventType type) {
     case EVENT_TYPE_WITHDRAWN:
     case EVENT_TYPE_REFERRAL_RECEIVED:
     case EVENT_TYPE_CLOSED:
+    case EVENT_TYPE_MERGED:
       return all;
     default:
       return none;

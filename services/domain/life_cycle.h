@@ -19,7 +19,7 @@ struct Cell {
     kIllegal,  // void(life_cycle)
     kSame,     // legal, the stage stays
     kTo,       // legal, the stage becomes `to`
-    kBefore,   // legal, the stage before the closing request, or before the hold, is restored
+    kBefore,   // legal, the stage before the closing request, the hold or the merge is restored
   };
   Next next = Next::kIllegal;
   v1::Stage to = v1::STAGE_UNSPECIFIED;

@@ -47,7 +47,7 @@ bool OnShift(const Snapshot& snapshot, const v1::Worker& worker, int64_t at_us) 
 }  // namespace
 
 OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& state, int64_t now_us,
-                          const std::function<int(const std::string& worker)>& load) {
+                          const std::function<int(const std::string& worker)>& load, const std::set<std::string>& serves_person) {
   OfferDecision decision;
   v1::OfferReceipt& receipt = decision.receipt;
   receipt.set_directory_hash(snapshot.hashes().directory_hash());
@@ -60,7 +60,7 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
   const bool crisis = state.urgency() == v1::URGENCY_CRISIS;
   const auto skills = WantedSkills(snapshot, state, now_us);
   struct Ranked {
-    std::tuple<bool, bool, int, int, std::string> rank;  // smaller is better
+    std::tuple<bool, bool, bool, bool, int, int, std::string> rank;  // smaller is better
     v1::OfferCandidate candidate;
   };
   std::vector<Ranked> ranked;
@@ -74,13 +74,20 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     candidate.set_worker(worker.name());
     candidate.set_on_duty(on_duty);
     candidate.set_load(load(id));
+    candidate.set_serves_person(serves_person.contains(id));
     candidate.set_matching_skills(static_cast<int>(std::ranges::count_if(worker.skills(), [&](const std::string& skill) { return skills.contains(skill); })));
     std::string reason = barred;
     if (reason.empty() && OnLeave(snapshot, worker, now_us)) reason = "on-leave";
     bool full = candidate.load() >= (worker.capacity() > 0 ? worker.capacity() : kUsualCapacity);
     if (reason.empty() && full && !duty && !crisis) reason = "at-capacity";
     candidate.set_reason(reason);
-    entry.rank = {!self_found(worker), !candidate.on_duty(), -candidate.matching_skills(), candidate.load(), id};
+    entry.rank = {!self_found(worker),
+                  crisis && !candidate.on_duty(),
+                  !candidate.serves_person(),
+                  !candidate.on_duty(),
+                  -candidate.matching_skills(),
+                  candidate.load(),
+                  id};
     ranked.push_back(std::move(entry));
   };
   auto anybody = [&] { return std::ranges::any_of(ranked, [](const Ranked& each) { return each.candidate.reason().empty(); }); };
@@ -126,11 +133,13 @@ OfferDecision DecideOffer(const Snapshot& snapshot, const store::v1::NeedState& 
     if (&entry == best) {
       entry.candidate.set_chosen(true);
       entry.candidate.set_reason(std::get<0>(entry.rank) ? "suggested" : "self-found");
-      decision.worker = std::get<4>(entry.rank);
+      decision.worker = std::get<6>(entry.rank);
     } else if (entry.candidate.reason().empty()) {
       const auto& a = entry.candidate;
       const auto& b = best->candidate;
       entry.candidate.set_reason(!std::get<0>(best->rank)                     ? "self-found"
+                                 : crisis && a.on_duty() != b.on_duty()       ? "off-duty"
+                                 : a.serves_person() != b.serves_person()     ? "serves-person"
                                  : a.on_duty() != b.on_duty()                 ? "off-duty"
                                  : a.matching_skills() != b.matching_skills() ? "fewer-skills"
                                  : a.load() != b.load()                       ? "more-load"

@@ -4,19 +4,21 @@
 //   i <box> 0 <due_us> <subject>         inbox of a box, by next deadline. A box is "u:<unit>" or "k:<worker>"; for
 //                                        "p:<department>" by that of its obligations. Which boxes show a need: docs/formats/rows.md.
 //   d <due_us> <subject>                 next deadline of every open need
-//   w <want> <subject>                   wants: want is 'r' (route), 'o' (offer) or 'f' (forget: destroy its keys)
+//   w <want> <subject>                   wants: want is 'm' (settle a merge), 'r' (route), 'o' (offer) or 'f' (forget: destroy its keys)
 //   k <worker> 0 <subject>               open needs assigned to a worker; its count is the load
 //   h <due_us> <subject>                 held at the centre
-//   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by reporter
+//   r <client> 0 <reporter_ref16> <submitted_us descending> <subject>    by each reporter
 //   g <community> 0 <type> 0 <subject>                                   open needs by place and type; the grid code as
-//                                        reported where no community is known
+//                                        reported where no community is known. Of an institution also by
+//                                        "institution:" and its id
 //   n <number> 0 <subject>               by the number that can be said
-//   a <client> 0 <head_offset> <subject> last change, for a client's watch
+//   a <client> 0 <head_offset> <subject> last change, for the watch of each client that has reported it
 //   b <box> 0 <head_offset> <subject>    last change, for an inbox's watch: every box that has ever shown it; for a
 //                                        department that of the plan, and once it owes nothing that of its own part
 //   x <subject>                          open and has conflicts: in the centre's queue of them
 //   l <collection> 0 <created_us descending> <subject>   every subject that is no need
 //   o <subject>                          of these, what the software still has work on
+//   l <other need> <kind> <subject>      has to do with that other need; the kind is a digit
 #pragma once
 
 #include <cstdint>
@@ -24,17 +26,18 @@
 #include <string_view>
 #include <vector>
 
-#include "gridloop/store/v1/state.pb.h"
+#include "domain/fold.h"
 
 namespace gridloop::rows {
 
-inline constexpr std::string_view kTables = "abdghiklnorwx";
+inline constexpr std::string_view kTables = "abdghiklmnorwx";
 
 std::string BigEndian(uint64_t value);
 uint64_t ParseBigEndian(std::string_view eight_bytes);
 
 std::string InboxPrefix(std::string_view box);
 std::string DuePrefix();
+char LetterOf(Want want);
 std::string WantPrefix(char want);
 std::string WorkerPrefix(std::string_view worker);
 std::string HeldPrefix();
@@ -47,6 +50,9 @@ std::string BoxChangePrefix(std::string_view box);
 std::string ConflictPrefix();
 std::string RecordPrefix(std::string_view collection);
 std::string WorkPrefix(std::string_view subject_prefix);
+std::string LinkPrefix(std::string_view need);
+v1::LinkKind LinkKindOf(std::string_view key);               // for m
+std::string InstitutionPlace(std::string_view institution);  // a place like a community, for PlacePrefix
 
 // Of a need the subject is always the last 32 bytes ("needs/" + 26 characters); in o it is all but the table's letter, in l all
 // after the time.

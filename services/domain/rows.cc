@@ -1,8 +1,9 @@
 #include <algorithm>
 
 #include "domain/fold.h"
-#include "domain/records.h"
 #include "domain/joint_plan.h"
+#include "domain/merging.h"
+#include "domain/records.h"
 #include "domain/row_keys.h"
 
 namespace gridloop {
@@ -28,6 +29,18 @@ uint64_t ParseBigEndian(std::string_view eight_bytes) {
 
 std::string InboxPrefix(std::string_view box) { return "i" + std::string(box) + kZero; }
 std::string DuePrefix() { return "d"; }
+char LetterOf(Want want) {
+  switch (want) {
+    case Want::kRoute:
+      return 'r';
+    case Want::kOffer:
+      return 'o';
+    case Want::kMerge:
+      return 'm';
+    default:
+      return 'f';
+  }
+}
 std::string WantPrefix(char want) { return std::string("w") + want; }
 std::string WorkerPrefix(std::string_view worker) { return "k" + std::string(worker) + kZero; }
 std::string HeldPrefix() { return "h"; }
@@ -40,6 +53,11 @@ std::string BoxChangePrefix(std::string_view box) { return "b" + std::string(box
 std::string ConflictPrefix() { return "x"; }
 std::string RecordPrefix(std::string_view collection) { return "l" + std::string(collection) + kZero; }
 std::string WorkPrefix(std::string_view subject_prefix) { return "o" + std::string(subject_prefix); }
+std::string LinkPrefix(std::string_view need) { return "m" + std::string(need); }
+v1::LinkKind LinkKindOf(std::string_view key) {
+  return key.size() < kSubjectBytes + 1 ? v1::LINK_KIND_UNSPECIFIED : static_cast<v1::LinkKind>(key[key.size() - kSubjectBytes - 1] - '0');
+}
+std::string InstitutionPlace(std::string_view institution) { return "institution:" + std::string(institution); }
 
 std::string_view SubjectOf(std::string_view key) {
   if (key.starts_with('o')) return key.substr(1);
@@ -112,9 +130,11 @@ std::vector<Row> Rows(const NeedState& state) {
   }
   auto add = [&all](std::string key) { all.push_back({std::move(key)}); };
   std::string head = rows::BigEndian(state.head_offset());
-  add(rows::ReporterPrefix(state.client(), state.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+  for (const auto& who : ReportersOf(state)) {
+    add(rows::ReporterPrefix(who.client(), who.reporter_ref()) + rows::BigEndian(~static_cast<uint64_t>(state.submitted_us())) + subject);
+    add(rows::ClientChangePrefix(who.client()) + head + subject);
+  }
   add(rows::NumberPrefix(state.number()) + subject);
-  add(rows::ClientChangePrefix(state.client()) + head + subject);
   for (const auto& box : state.boxes_seen()) {
     const std::string change = box.starts_with("p:") ? rows::BigEndian(rows::PartyChange(state, std::string_view(box).substr(2))) : head;
     add(rows::BoxChangePrefix(box) + change + subject);
@@ -135,12 +155,14 @@ std::vector<Row> Rows(const NeedState& state) {
     // A cell may be reported by its code or an alias; the community that either resolves to is one.
     const std::string& place = state.community().empty() ? state.grid_code() : state.community();
     if (!place.empty()) add(rows::PlacePrefix(place) + state.type() + '\0' + subject);
+    if (!state.institution().empty()) add(rows::PlacePrefix(rows::InstitutionPlace(state.institution())) + state.type() + '\0' + subject);
     if (!state.worker().empty()) add(rows::WorkerPrefix(state.worker()) + subject);
     for (const auto& worker : state.co_workers()) {
       if (worker != state.worker()) add(rows::WorkerPrefix(worker) + subject);
     }
   }
-  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(want == Want::kRoute ? 'r' : want == Want::kOffer ? 'o' : 'f') + subject);
+  if (Want want = Wants(state); want != Want::kNone) add(rows::WantPrefix(rows::LetterOf(want)) + subject);
+  for (const auto& link : state.links()) add(rows::LinkPrefix(link.need()) + static_cast<char>('0' + link.kind()) + subject);
   std::ranges::sort(all);
   auto last = std::ranges::unique(all);
   all.erase(last.begin(), last.end());

@@ -1,13 +1,11 @@
 // Reports that were too thin or wrong: the reporter's answers, and corrections.
 #include <algorithm>
 
+#include "commands/hasten.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/amendment.h"
 #include "domain/authorise.h"
-#include "domain/clock_changes.h"
-#include "domain/clocks.h"
-#include "domain/joint_plan.h"
-#include "domain/offers.h"
 #include "intake/intake.h"
 #include "intake/judge.h"
 
@@ -28,30 +26,6 @@ std::set<std::string> CheckMask(const google::protobuf::FieldMask& mask, std::ve
   return fields;
 }
 
-// From when it is known to be more urgent, the shorter limits run; none of them ends later than it did. What stands still is
-// hurried only if the event lets it go on.
-void Hurry(const Snapshot* snapshot, const NeedState& head, v1::Urgency urgency, int64_t now_us, Event* made) {
-  AddResumptions(head, snapshot == nullptr ? nullptr : &snapshot->calendar(), now_us, made);
-  NeedState hurried;
-  hurried.set_urgency(urgency);
-  hurried.set_grade(head.grade());
-  for (const auto& clock : head.clocks()) {
-    if (Stops(*made, clock) || IsAgreed(head, clock)) continue;
-    const v1::ClockStart shorter = StartClock(snapshot, clock.start().kind(), hurried, now_us, clock.start().chased());
-    auto& changes = *made->mutable_clock_changes();
-    auto change = std::ranges::find_if(changes, [&clock](const auto& each) { return Names(each, clock); });
-    const bool changed = change != changes.end();
-    if (!changed && clock.paused_us() != 0) continue;
-    if (shorter.due_us() >= (changed ? change->due_us() : clock.start().due_us())) continue;
-    v1::ClockChange& hurry = changed ? *change : *changes.Add();
-    if (!changed) hurry = ChangeOf(clock);
-    hurry.set_due_us(shorter.due_us());
-    hurry.set_provisional(shorter.provisional());
-    hurry.set_rule(shorter.rule());
-    *hurry.mutable_limit() = shorter.limit();
-  }
-}
-
 // Where it now lies; true: in another community or institution than was said. A place without a cell in the same institution, or with
 // an address alone, keeps the cell that was said before.
 bool SetPlace(const Snapshot* snapshot, const NeedState& head, int64_t now_us, v1::Amended* amended) {
@@ -63,13 +37,6 @@ bool SetPlace(const Snapshot* snapshot, const NeedState& head, int64_t now_us, v
   amended->set_community(community);
   if (same_cell) return false;
   return !same_institution || community.empty() || community != head.community();
-}
-
-// Whom what has become a crisis rings at once: its station, who works on it, and the centre.
-void Ring(const Snapshot& snapshot, const NeedState& head, int64_t now_us, v1::Amended* amended) {
-  if (!head.worker().empty()) amended->add_alerts()->set_worker(head.worker());
-  if (!head.station().empty() && head.station() != snapshot.center()) amended->add_alerts()->set_unit(head.station());
-  for (v1::Alert& alert : CenterAlerts(snapshot, now_us)) *amended->add_alerts() = std::move(alert);
 }
 
 }  // namespace
@@ -111,6 +78,8 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
   *payload.mutable_report() = std::move(report);
   for (const std::string& field : fields) payload.add_fields(field);
   payload.set_reason(request.reason());
+  const std::string person = fields.contains("subject") ? PersonRefOf(world_.secret, payload.report().subject()) : std::string();
+  payload.set_person_ref(person);
   auto decide = [fields, minor, actor = caller.actor, client = caller.client](const NeedState& head, const Snapshot* snapshot, int64_t now_us,
                                                                               Event& made) -> Expected<void> {
     auto& amended = *made.mutable_amended();
@@ -121,6 +90,11 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
     if (!before && !staff) {
       return Fail(Code::kFailedPrecondition, "AMEND_AT_UNIT", "A unit works on it already; tell the unit, whose phone GetNeed gives, what is wrong.",
                   "已由社工站接单，请直接联系承办单位更正。");
+    }
+    if (actor.role() == v1::ROLE_REPORTER_APP && client != head.client()) {
+      return Fail(Code::kFailedPrecondition, "AMEND_FIRST_REPORT",
+                  "Another app reported it first and its report is the one that counts; join again with what is new.",
+                  "此件由其他应用首先上报，请通过加入上报补充新的情况。");
     }
     if (auto good = TakesMore(head); !good) return good;
     v1::Report whole;
@@ -150,11 +124,16 @@ void Intake::AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request
     NeedState facts;
     facts.set_urgency(urgency);
     if (amended.reroute()) *made.add_clocks() = StartClock(snapshot, v1::CLOCK_KIND_ROUTING, facts, now_us);
-    if (urgency > head.urgency()) Hurry(snapshot, head, urgency, now_us, &made);
-    if (amended.alarm() && snapshot != nullptr) Ring(*snapshot, head, now_us, &amended);
+    if (urgency > head.urgency()) Hasten(snapshot, head, urgency, now_us, &made);
+    if (!amended.alarm() || snapshot == nullptr) return {};
+    for (v1::Alert& alert : WhomItRings(*snapshot, head, now_us)) *amended.add_alerts() = std::move(alert);
     return {};
   };
-  Run(world_, caller, request, "amend", std::move(event), std::move(violations), decide, std::move(reply));
+  Callback<Expected<v1::AmendNeedResponse>> noted = [this, person, name = request.name(), reply = std::move(reply)](auto response) mutable {
+    if (response && world_.persons != nullptr) world_.persons->Note(name, person);
+    reply(std::move(response));
+  };
+  Run(world_, caller, request, "amend", std::move(event), std::move(violations), decide, std::move(noted));
 }
 
 }  // namespace gridloop

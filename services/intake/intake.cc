@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "commands/change_feed.h"
+#include "commands/merges.h"
+#include "commands/person_index.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/merging.h"
 #include "domain/reporter_stage.h"
 #include "domain/row_keys.h"
 #include "domain/rpc_status.h"
@@ -17,10 +20,8 @@ namespace {
 
 // More than anybody urges by hand; an app that does it in a loop must not let the need's state grow without end.
 constexpr uint32_t kMostUrgings = 200;
-constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
 constexpr char kAnswerStep[] = "请补充所问的情况，以便继续办理。";
 constexpr char kForgottenStep[] = "本件已办结，个人信息已按规定删除。";
-constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
 
 const char* NextStepText(v1::ReporterStage stage) {
   switch (stage) {
@@ -79,6 +80,8 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   report = request.report();
   if (report.type().empty()) report.set_type("other");
   submitted.set_reporter_ref(world_.secret.ReporterRef(caller.client, report.reporter().reference()));
+  const std::string person = PersonRefOf(world_.secret, report.subject());
+  submitted.set_person_ref(person);
   const Judged judged = JudgeReport(report, snapshot.get(), now_us);
   const bool minor = IsAboutMinor(report, now_us);
   std::string date;
@@ -104,8 +107,9 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   if (!key) return reply(std::unexpected(key.error()));
   if (auto sealed = SealEvent(&event, *key, world_.ids); !sealed) return reply(std::unexpected(sealed.error()));
   std::string subject = event.subject();
-  world_.ledger.Append(std::move(event), caller.deadline_us, [this, subject, reply = std::move(reply)](Expected<Position> position) mutable {
+  world_.ledger.Append(std::move(event), caller.deadline_us, [this, subject, person, reply = std::move(reply)](Expected<Position> position) mutable {
     if (!position) return reply(std::unexpected(position.error()));
+    if (world_.persons != nullptr) world_.persons->Note(subject, person);
     world_.view.Get(subject, std::nullopt, [subject, at = *position, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
       reply(Received(subject, at, state ? state->get() : nullptr));
     });
@@ -129,23 +133,32 @@ Expected<std::string> Intake::Question(const NeedState& state) const {
   return event->information_requested().question();
 }
 
-Expected<v1::ReporterNeed> Intake::View(const NeedState& state) const {
+Expected<v1::ReporterNeed> Intake::ViewNow(const std::shared_ptr<const NeedState>& named) const {
+  auto survivor = EndOfMerges(world_, named);
+  if (!survivor) return std::unexpected(survivor.error());
+  return View(*named, **survivor);
+}
+
+// What was merged is told of as what goes on for it, `state`.
+Expected<v1::ReporterNeed> Intake::View(const NeedState& named, const NeedState& state) const {
   bool forgotten = false;
   auto sentence = ClosingSentence(state, &forgotten);
   if (!sentence) return std::unexpected(sentence.error());
   auto question = Question(state);
   if (!question) return std::unexpected(question.error());
   v1::ReporterNeed need;
-  need.set_name(state.subject());
-  need.set_number(state.number());
+  need.set_name(named.subject());
+  need.set_number(named.number());
+  if (named.stage() == v1::STAGE_MERGED) need.set_survivor(state.subject());
   need.set_stage(ReporterStageOf(state.stage()));
   need.set_stage_text(TextOf(need.stage()));
   need.set_next_step(NextStepText(need.stage()));
-  need.set_etag(std::to_string(state.version()));
-  need.set_position(ToText({0, state.head_offset()}));
-  need.set_conflicted(state.conflict_count() > 0);
-  *need.mutable_submit_time() = ToTimestamp(state.submitted_us());
-  need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !state.withdrawal_barred());
+  need.set_etag(std::to_string(state.version()));  // commands follow the merge
+  need.set_position(ToText({0, named.head_offset()}));
+  need.set_conflicted(named.conflict_count() > 0);
+  *need.mutable_submit_time() = ToTimestamp(named.submitted_us());
+  const bool barred = state.withdrawal_barred() && ReportersOf(state).size() < 2;
+  need.set_withdrawable(LifeCycle::Standard().Allows(state.stage(), v1::EVENT_TYPE_WITHDRAWN) && !barred);
   need.set_closing_sentence(std::move(*sentence));
   need.set_forgotten(forgotten);
   if (forgotten) need.set_next_step(kForgottenStep);
@@ -202,11 +215,14 @@ void Intake::GetNeed(const Caller& caller, const v1::IntakeServiceGetNeedRequest
   world_.view.Get(read->subject, read->at_least, [this, caller, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> state) mutable {
     if (!state) return reply(std::unexpected(state.error()));
     if (auto allowed = Authorise(caller.access, caller.actor, caller.client, **state); !allowed) return reply(std::unexpected(allowed.error()));
-    auto need = View(**state);
-    if (!need) return reply(std::unexpected(need.error()));
-    v1::IntakeServiceGetNeedResponse response;
-    *response.mutable_need() = std::move(*need);
-    reply(std::move(response));
+    FindEndOfMerges(world_, *state, [this, named = *state, reply = std::move(reply)](Expected<std::shared_ptr<const NeedState>> survivor) mutable {
+      if (!survivor) return reply(std::unexpected(survivor.error()));
+      auto need = View(*named, **survivor);
+      if (!need) return reply(std::unexpected(need.error()));
+      v1::IntakeServiceGetNeedResponse response;
+      *response.mutable_need() = std::move(*need);
+      reply(std::move(response));
+    });
   });
 }
 
@@ -229,7 +245,7 @@ void Intake::ListNeeds(const Caller& caller, const v1::ListNeedsRequest& request
     auto state = StateNow(world_, rows::SubjectOf(row.key));
     if (!state) return reply(std::unexpected(std::move(state.error())));
     if (!*state) continue;
-    auto need = View(**state);
+    auto need = ViewNow(*state);
     if (!need) return reply(std::unexpected(need.error()));
     *response.add_needs() = std::move(*need);
   }
@@ -244,7 +260,7 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
   Follow<v1::WatchNeedsResponse>(
       world_, pumps_, rows::ClientChangePrefix(caller.client), *after,
       [this, query](const NeedState& state, bool, const std::string& key) -> Expected<std::optional<v1::WatchNeedsResponse>> {
-        auto need = View(state);
+        auto need = state.stage() == v1::STAGE_MERGED ? ViewNow(std::make_shared<const NeedState>(state)) : View(state, state);
         if (!need) return std::unexpected(need.error());
         v1::WatchNeedsResponse change;
         *change.mutable_need() = std::move(*need);
@@ -257,31 +273,67 @@ void Intake::WatchNeeds(const Caller& caller, const v1::WatchNeedsRequest& reque
 void Intake::WithdrawNeed(const Caller& caller, const v1::WithdrawNeedRequest& request, Callback<Expected<v1::WithdrawNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("reason", request.reason(), 0, 500, &violations);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_WITHDRAWN);
-  event.mutable_withdrawn()->set_reason(request.reason());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS) {
-      return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
-                  "危机或涉未成年人的需求不能撤销，请电话联系。");
+  CheckText("reporter_reference", request.reporter_reference(), 0, 128, &violations);
+  // Who withdraws: whom the app says, else its only reporter of the need that it names.
+  std::string said;
+  if (!request.reporter_reference().empty()) said = world_.secret.ReporterRef(caller.client, request.reporter_reference());
+  auto withdraw = [this, caller, request, said, violations = std::move(violations), reply = std::move(reply)](Expected<Followed> target) mutable {
+    if (!target) return reply(std::unexpected(target.error()));
+    std::string reporter = said;
+    if (said.empty() && target->named) {
+      for (const auto& who : ReportersOf(*target->named)) {
+        if (who.client() != caller.client) continue;
+        reporter = reporter.empty() ? who.reporter_ref() : "several";
+      }
     }
-    return {};
+    v1::WithdrawNeedRequest followed = request;
+    followed.set_name(target->subject);
+    Event event;
+    event.set_type(v1::EVENT_TYPE_WITHDRAWN);
+    event.mutable_withdrawn()->set_reason(request.reason());
+    event.mutable_withdrawn()->set_client(caller.client);
+    auto decide = [reporter, client = caller.client](const NeedState& head, const Snapshot*, int64_t, Event& made) -> Expected<void> {
+      if (reporter == "several") {
+        return Fail(Code::kFailedPrecondition, "SAY_WHICH_REPORTER",
+                    "Several reporters of this app have reported it: say which one withdraws, reporter_reference.",
+                    "本应用有多位上报人上报过此件，请注明由谁撤销。");
+      }
+      if (!IsReporterOf(head, client, reporter)) {
+        return Fail(Code::kFailedPrecondition, "NOT_ITS_REPORTER", "This reporter has not reported it, or has withdrawn already; get the need.",
+                    "该上报人未上报此件或已撤销。");
+      }
+      made.mutable_withdrawn()->set_reporter_ref(reporter);
+      // It goes on as long as somebody has reported it.
+      made.mutable_withdrawn()->set_left(ReportersOf(head).size() > 1);
+      if (!made.withdrawn().left() && (head.withdrawal_barred() || head.urgency() == v1::URGENCY_CRISIS)) {
+        return Fail(Code::kFailedPrecondition, "WITHDRAWAL_BARRED", "A crisis or a minor's need cannot be withdrawn; call the unit.",
+                    "危机或涉未成年人的需求不能撤销，请电话联系。");
+      }
+      return {};
+    };
+    Run(world_, caller, followed, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
   };
-  Run(world_, caller, request, "withdraw", std::move(event), std::move(violations), decide, std::move(reply));
+  FollowMerges(world_, caller, request.name(), request.request_id(), "withdraw", true, std::move(withdraw));
 }
 
 void Intake::UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply) {
   std::vector<FieldViolation> violations;
   CheckText("text", request.text(), 0, 500, &violations);
-  Event event;
-  event.set_type(v1::EVENT_TYPE_URGED);
-  event.mutable_urged()->set_text(request.text());
-  auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
-    if (head.urgings() < kMostUrgings) return {};
-    return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
-                "催办次数已达上限，请直接电话联系承办单位或中心。");
+  auto urge = [this, caller, request, violations = std::move(violations), reply = std::move(reply)](Expected<Followed> target) mutable {
+    if (!target) return reply(std::unexpected(target.error()));
+    v1::UrgeNeedRequest followed = request;
+    followed.set_name(target->subject);
+    Event event;
+    event.set_type(v1::EVENT_TYPE_URGED);
+    event.mutable_urged()->set_text(request.text());
+    auto decide = [](const NeedState& head, const Snapshot*, int64_t, Event&) -> Expected<void> {
+      if (head.urgings() < kMostUrgings) return {};
+      return Fail(Code::kResourceExhausted, "TOO_MANY_URGINGS", "This need has been urged 200 times, which is all that it takes; call its unit or the centre.",
+                  "催办次数已达上限，请直接电话联系承办单位或中心。");
+    };
+    Run(world_, caller, followed, "urge", std::move(event), std::move(violations), decide, std::move(reply));
   };
-  Run(world_, caller, request, "urge", std::move(event), std::move(violations), decide, std::move(reply));
+  FollowMerges(world_, caller, request.name(), request.request_id(), "urge", true, std::move(urge));
 }
 
 }  // namespace gridloop

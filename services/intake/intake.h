@@ -17,6 +17,12 @@ void CheckReport(const v1::Report& report, const Snapshot* snapshot, int64_t now
 void CheckAmendment(const v1::Report& report, const std::set<std::string>& fields, const Snapshot* snapshot, int64_t now_us,
                     std::vector<FieldViolation>* violations);
 
+// GB 11643-1999: 17 digits with a date of birth, and a check character.
+bool IsIdentityNumber(std::string_view text);
+
+inline constexpr char kNextStep[] = "已收到，中心将派单给社工站，请留意进度。";
+inline constexpr char kCrisisAdvice[] = "情况危急，请立即拨打110或120。Call 110 or 120 now.";
+
 // At most 10, each a reference with its digest.
 void CheckAttachments(const std::string& field, const google::protobuf::RepeatedPtrField<v1::Attachment>& attachments, std::vector<FieldViolation>* violations);
 
@@ -37,9 +43,12 @@ class Intake {
   void UrgeNeed(const Caller& caller, const v1::UrgeNeedRequest& request, Callback<Expected<v1::UrgeNeedResponse>> reply);
   void ProvideInformation(const Caller& caller, const v1::ProvideInformationRequest& request, Callback<Expected<v1::ProvideInformationResponse>> reply);
   void AmendNeed(const Caller& caller, const v1::AmendNeedRequest& request, Callback<Expected<v1::AmendNeedResponse>> reply);
+  void FindDuplicates(const Caller& caller, const v1::FindDuplicatesRequest& request, Callback<Expected<v1::FindDuplicatesResponse>> reply);
+  void JoinNeed(const Caller& caller, const v1::JoinNeedRequest& request, Callback<Expected<v1::JoinNeedResponse>> reply);
 
  private:
-  Expected<v1::ReporterNeed> View(const NeedState& state) const;
+  Expected<v1::ReporterNeed> View(const NeedState& named, const NeedState& state) const;
+  Expected<v1::ReporterNeed> ViewNow(const std::shared_ptr<const NeedState>& named) const;  // waits for the view
   Expected<std::string> ClosingSentence(const NeedState& state, bool* forgotten) const;
   Expected<std::string> Question(const NeedState& state) const;  // that waits for an answer; empty if none
   World& world_;

@@ -24,18 +24,6 @@ int DateNumber(std::string date) {
   return std::stoi(date);
 }
 
-// GB 11643-1999: 17 digits and a check character, ISO 7064 MOD 11-2.
-bool IsIdentityNumber(std::string_view text) {
-  static constexpr int kWeights[] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
-  if (text.size() != 18) return false;
-  int sum = 0;
-  for (size_t i = 0; i < 17; ++i) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    sum += (text[i] - '0') * kWeights[i];
-  }
-  return text[17] == "10X98765432"[sum % 11] && DaysFromDate(BirthDate(text)) != INT64_MIN;
-}
-
 // Why an id cannot be used in a report of today: it has ended, is yet to begin, or was never there.
 template <class Entries>
 std::string WhyNot(const Entries& entries, const std::string& id, const std::string& today, const std::string& remedy) {
@@ -141,6 +129,17 @@ void CheckFields(const v1::Report& report, const std::set<std::string>* only, co
 }
 
 }  // namespace
+
+bool IsIdentityNumber(std::string_view text) {
+  static constexpr int kWeights[] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
+  if (text.size() != 18) return false;
+  int sum = 0;
+  for (size_t i = 0; i < 17; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    sum += (text[i] - '0') * kWeights[i];
+  }
+  return text[17] == "10X98765432"[sum % 11] && DaysFromDate(BirthDate(text)) != INT64_MIN;
+}
 
 void CheckAttachments(const std::string& field, const google::protobuf::RepeatedPtrField<v1::Attachment>& attachments,
                       std::vector<FieldViolation>* violations) {

@@ -17,6 +17,8 @@ void BindIntake(Router& router, Intake& service) {
   router.Bind(prefix + "UrgeNeed", service, &Intake::UrgeNeed);
   router.Bind(prefix + "ProvideInformation", service, &Intake::ProvideInformation);
   router.Bind(prefix + "AmendNeed", service, &Intake::AmendNeed);
+  router.Bind(prefix + "FindDuplicates", service, &Intake::FindDuplicates);
+  router.Bind(prefix + "JoinNeed", service, &Intake::JoinNeed);
 }
 
 }  // namespace gridloop

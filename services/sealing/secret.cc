@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "sealing/cipher.h"
 #include "sealing/digest.h"
 #include "sealing/ids.h"
 
@@ -31,7 +32,10 @@ Secret::Secret(std::string_view deployment_secret)
     : mac_key_(Hkdf(deployment_secret, "gridloop/body-mac/1")),
       reference_key_(Hkdf(deployment_secret, "gridloop/reference/1")),
       page_key_(Hkdf(deployment_secret, "gridloop/page/1")),
-      pseudonym_key_(Hkdf(deployment_secret, "gridloop/pseudonym/1")) {}
+      pseudonym_key_(Hkdf(deployment_secret, "gridloop/pseudonym/1")),
+      person_key_(Hkdf(deployment_secret, "gridloop/person/1")),
+      nonce_key_(Hkdf(deployment_secret, "gridloop/token-nonce/1")),
+      token_key_(Hkdf(deployment_secret, "gridloop/token/1")) {}
 
 std::string Secret::BodyMac(const google::protobuf::Message& request) const {
   std::unique_ptr<google::protobuf::Message> body(request.New());
@@ -52,6 +56,26 @@ std::string Secret::ReporterRef(std::string_view client, std::string_view refere
 std::string Secret::Pseudonym(std::string_view kind, std::string_view id) const {
   constexpr size_t kPseudonymBytes = 8;
   return "~" + Base32(pseudonym_key_.Mac(LabelledSha256("gridloop/pseudonym/1", {kind, id})).substr(0, kPseudonymBytes));
+}
+
+std::string Secret::PersonRef(std::string_view identifier) const {
+  return person_key_.Mac(LabelledSha256("gridloop/person/1", {identifier})).substr(0, kMacBytes);
+}
+
+// The nonce is a MAC of all that is sealed, so no two texts share one.
+std::string Secret::SealedToken(std::string_view query, std::string_view text) const {
+  const std::string data = LabelledSha256("gridloop/token/1", {query});
+  auto sealed = Encrypt(token_key_, nonce_key_.Mac(LabelledSha256("gridloop/token/1", {query, text})).substr(0, kNonceBytes), data, std::string(text));
+  return sealed ? Base32(*sealed) : std::string();
+}
+
+std::optional<std::string> Secret::OpenSealedToken(std::string_view query, std::string_view token) const {
+  if (token.size() > 1024) return std::nullopt;
+  auto sealed = ParseAnyBase32(token);
+  if (!sealed) return std::nullopt;
+  auto opened = Decrypt(token_key_, *sealed, LabelledSha256("gridloop/token/1", {query}));
+  if (!opened) return std::nullopt;
+  return std::move(*opened);
 }
 
 std::string Secret::PageToken(std::string_view query, std::string_view after) const {

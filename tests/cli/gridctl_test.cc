@@ -486,6 +486,58 @@ TEST_F(Gridctl, SupervisionAccessesForgettingAndMasterKeysHaveTheirVerbs) {
   EXPECT_NE(Run({"keys", "rotate", "--active", "0123456789abcdef"}, admin_token_).err.find("MASTER_KEY_CHANGED"), std::string::npos);
 }
 
+TEST_F(Gridctl, WhatIsReportedTwiceHasAVerbForEachStep) {
+  const std::string first = Offered("twice-1");
+  auto shown = [&](const std::string& number, const std::string& words, bool there) {
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while ((Run({"need", number}, centre_token_).out.find(words) != std::string::npos) != there) {
+      ASSERT_LT(std::chrono::steady_clock::now(), until) << number << ": " << words;
+    }
+  };
+  auto good = [&](const std::vector<std::string>& arguments, const std::string& token) {
+    auto ended = Run(arguments, token);
+    EXPECT_EQ(ended.code, 0) << arguments[0] << ": " << ended.err;
+    return ended.out;
+  };
+  const std::string found = good({"duplicates", "--grid-code", "320585100001001"}, app_token_);
+  EXPECT_NE(found.find("a similar need is open"), std::string::npos) << found;
+  EXPECT_EQ(found.find(first), std::string::npos);
+  const size_t at = found.find("--token ") + 8;
+  const std::string token = found.substr(at, found.find('\n', at) - at);
+  std::vector<std::string> join = {"join",
+                                   "--token",
+                                   token,
+                                   "--summary",
+                                   "seen by me too",
+                                   "--source",
+                                   "visit",
+                                   "--grid-code",
+                                   "320585100001001",
+                                   "--reporter-role",
+                                   "grid-worker",
+                                   "--reporter-reference",
+                                   "second",
+                                   "--request-id",
+                                   "join-1"};
+  EXPECT_NE(good(join, app_token_).find(first), std::string::npos);
+  EXPECT_NE(Run({"withdraw", first}, app_token_).err.find("SAY_WHICH_REPORTER"), std::string::npos);
+  good({"withdraw", first, "--reporter", "second"}, app_token_);
+
+  const std::string second = Offered("twice-2");
+  EXPECT_NE(good({"duplicates", "--need", second}, centre_token_).find(first), std::string::npos);
+  good({"link", second, first, "--kind", "household", "--note", "neighbours"}, centre_token_);
+  EXPECT_NE(good({"need", first}, centre_token_).find("linked: household"), std::string::npos);
+  good({"link", second, first, "--kind", "household", "--remove"}, centre_token_);
+  EXPECT_EQ(Run({"link", second, first}, centre_token_).code, 2);  // --kind
+  good({"merge", second, first, "--survivor", first, "--reason", "the same", "--request-id", "m-1"}, centre_token_);
+  shown(second, "merged into", true);
+  good({"merge", second, first, "--survivor", first, "--reason", "the same", "--request-id", "m-1"}, centre_token_);
+  shown(first, "not settled", false);
+  EXPECT_NE(good({"need", first}, centre_token_).find("goes on for"), std::string::npos);
+  good({"unmerge", first, second, "--reason", "not the same"}, centre_token_);
+  shown(second, "merged into", false);
+}
+
 TEST_F(Gridctl, ADispatchOfTheCentreThatIsRepeatedGivesWhatHappened) {
   auto proposed = Report("proposed-1");
   proposed.mutable_report()->add_categories("possible-extreme-behaviour");
@@ -723,7 +775,7 @@ TEST_F(Gridctl, TheShellCompletesVerbsFlagsAndTheirWords) {
     EXPECT_EQ(std::system((command + "<" + (directory_ / "script").string() + " >" + (directory_ / "completed").string()).c_str()), 0) << line;
     return ReadFile(directory_ / "completed");
   };
-  EXPECT_EQ(completes("gridctl acce"), "accept\naccept-transfer\n");
+  EXPECT_EQ(completes("gridctl acce"), "accept\naccept-transfer\naccept-obligation\naccesses\n");
   EXPECT_EQ(completes("gridctl tok"), "token\n");
   EXPECT_EQ(completes("gridctl token "), "create\nlist\nrevoke\n");
   EXPECT_EQ(completes("gridctl --out"), "--output\n");
@@ -803,7 +855,8 @@ TEST_F(Gridctl, EveryRpcHasAVerb) {
   for (const auto& file : std::filesystem::directory_iterator(std::string(GRIDLOOP_SOURCE_DIR) + "/services/cli")) sources += ReadFile(file.path());
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name : {"IntakeService", "RoutingService", "AssignmentService", "DepartmentService", "AuditService", "NotificationService", "ClockService"}) {
+  for (const char* name :
+       {"IntakeService", "RoutingService", "AssignmentService", "DepartmentService", "AuditService", "NotificationService", "ClockService"}) {
     const auto* service = pool->FindServiceByName(std::string("gridloop.v1.") + name);
     ASSERT_NE(service, nullptr) << name;
     for (int i = 0; i < service->method_count(); ++i, ++methods) {

@@ -13,11 +13,12 @@ class HistoryOracle {
  public:
   struct Step {
     v1::EventType type;
-    bool approved = false;  // of a closing or a hold
-    bool casework = false;  // of an assessment
-    bool direct = false;    // of an acceptance by the worker who is assigned thereby
-    bool moved = false;     // of an amendment: the place is another one
-    bool left = false;      // of a hand-over: nobody takes over
+    bool approved = false;     // of a closing or a hold
+    bool casework = false;     // of an assessment
+    bool direct = false;       // of an acceptance by the worker who is assigned thereby
+    bool moved = false;        // of an amendment: the place is another one
+    bool left = false;         // of a hand-over: nobody takes over
+    bool others_stay = false;  // of a withdrawal: others have reported it too
   };
 
   static Step StepOf(const v1::Event& event) {
@@ -26,7 +27,8 @@ class HistoryOracle {
             event.assessed().casework(),
             !event.offer_accepted().worker().empty(),
             event.amended().reroute(),
-            event.has_handed_over() && event.handed_over().successor().empty()};
+            event.has_handed_over() && event.handed_over().successor().empty(),
+            event.withdrawn().left()};
   }
 
   void Add(const Step& step) {
@@ -35,6 +37,8 @@ class HistoryOracle {
       current_ = {{v1::EVENT_TYPE_OFFER_ACCEPTED}};
       return;
     }
+    if (step.type == v1::EVENT_TYPE_UNMERGED) return Return();
+    if (step.others_stay) return;
     if (step.type == v1::EVENT_TYPE_RECALLED || step.type == v1::EVENT_TYPE_REFERRED_OUT || step.moved) current_.clear();  // the work begins anew
     current_.push_back(step);
   }
@@ -47,8 +51,11 @@ class HistoryOracle {
     if (type == EVENT_TYPE_ACCESSED) return false;  // of another subject
     if (type == EVENT_TYPE_SUPERVISION_NOTE_ADDED) return true;
     if (type == EVENT_TYPE_FORGOTTEN || type == EVENT_TYPE_KEYS_DESTROYED) return Ended();
+    if (type == EVENT_TYPE_MERGE_REFUSED) return true;
+    if (type == EVENT_TYPE_UNMERGED) return Has(EVENT_TYPE_MERGED);
     bool after_closing = type == EVENT_TYPE_REOPENED || type == EVENT_TYPE_AFTER_VISIT_RECORDED;
-    if (Ended() || after_closing) return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN) && !Has(EVENT_TYPE_REFERRAL_RECEIVED);
+    if (Ended() || after_closing)
+      return after_closing && Ended() && !Has(EVENT_TYPE_WITHDRAWN) && !Has(EVENT_TYPE_REFERRAL_RECEIVED) && !Has(EVENT_TYPE_MERGED);
     bool accepted = Has(EVENT_TYPE_OFFER_ACCEPTED);
     bool working = accepted && !ClosingWaits() && !OnHold();
     EventType place = LastOf({EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_RECALLED, EVENT_TYPE_DISPATCHED, EVENT_TYPE_OFFERED, EVENT_TYPE_OFFER_DECLINED,
@@ -64,6 +71,14 @@ class HistoryOracle {
       case EVENT_TYPE_ESCALATED:
       case EVENT_TYPE_AMENDED:
       case EVENT_TYPE_HANDED_OVER:
+      case EVENT_TYPE_ABSORBING:
+      case EVENT_TYPE_MERGED:
+      case EVENT_TYPE_MERGE_CONFIRMED:
+      case EVENT_TYPE_MERGE_CANCELLED:
+      case EVENT_TYPE_RELEASING:
+      case EVENT_TYPE_RELEASED:
+      case EVENT_TYPE_JOINED:
+      case EVENT_TYPE_LINKED:
         return true;
       case EVENT_TYPE_REFERRED_OUT:
         return working || (!accepted && at_centre);
@@ -138,6 +153,7 @@ class HistoryOracle {
   v1::Stage Stage() const {
     using namespace v1;
     if (history_.empty()) return STAGE_UNSPECIFIED;
+    if (Has(EVENT_TYPE_MERGED)) return STAGE_MERGED;
     if (Ended()) return Has(EVENT_TYPE_WITHDRAWN) ? STAGE_WITHDRAWN : Has(EVENT_TYPE_REFERRAL_RECEIVED) ? STAGE_REFERRED_OUT : STAGE_CLOSED;
     if (ClosingWaits()) return STAGE_EVALUATED;
     if (OnHold()) return STAGE_ON_HOLD;
@@ -169,11 +185,20 @@ class HistoryOracle {
   bool Ended() const {
     return std::ranges::any_of(current_, [](const Step& step) {
       return step.type == v1::EVENT_TYPE_ANSWERED || step.type == v1::EVENT_TYPE_WITHDRAWN || step.type == v1::EVENT_TYPE_CLOSED ||
-             step.type == v1::EVENT_TYPE_REFERRAL_RECEIVED || (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
+             step.type == v1::EVENT_TYPE_REFERRAL_RECEIVED || step.type == v1::EVENT_TYPE_MERGED ||
+             (step.type == v1::EVENT_TYPE_CLOSING_VERIFIED && step.approved);
     });
   }
 
  private:
+  // As before the merge, but that what waited for an answer is asked anew.
+  void Return() {
+    std::erase_if(current_, [](const Step& step) { return step.type == v1::EVENT_TYPE_MERGED; });
+    const bool offered = !Has(v1::EVENT_TYPE_OFFER_ACCEPTED) && Stage() == v1::STAGE_OFFERED;
+    if (offered) current_.push_back({v1::EVENT_TYPE_DISPATCHED});
+    if (ClosingWaits()) current_.push_back({v1::EVENT_TYPE_CLOSING_VERIFIED});
+    if (OnHold()) current_.push_back({v1::EVENT_TYPE_RESUMED});
+  }
   bool Has(v1::EventType type) const { return std::ranges::find(current_, type, &Step::type) != current_.end(); }
   v1::EventType LastOf(std::initializer_list<v1::EventType> types) const {
     for (auto step = current_.rbegin(); step != current_.rend(); ++step) {

@@ -20,8 +20,8 @@ struct Meaning {
   bool operator==(const Meaning&) const = default;
 };
 Meaning MeaningOf(v1::Stage stage, v1::EventType type, const Cell& cell) {
-  // The end of a hold restores what was, whatever stands beside it.
-  if (cell.next == Cell::Next::kBefore && type == v1::EVENT_TYPE_RESUMED) return {cell.next, v1::STAGE_UNSPECIFIED};
+  // The end of a hold or of a merge restores what was, whatever stands beside it.
+  if (cell.next == Cell::Next::kBefore && (type == v1::EVENT_TYPE_RESUMED || type == v1::EVENT_TYPE_UNMERGED)) return {cell.next, v1::STAGE_UNSPECIFIED};
   switch (cell.next) {
     case Cell::Next::kIllegal:
       return {cell.next, v1::STAGE_UNSPECIFIED};
@@ -80,10 +80,10 @@ bool CellAgreesOn(const std::vector<v1::EventType>& steps, const LifeCycle& rule
 // Does fold under these rules do with this event in this stage what the history says?
 bool CellAgrees(const LifeCycle& rules, v1::Stage stage, v1::EventType type) {
   if (!CellAgreesOn(RoadTo(stage), rules, type)) return false;
-  if (stage != v1::STAGE_ON_HOLD) return true;
-  auto earlier = RoadTo(v1::STAGE_ACCEPTED);  // a hold is left to where it came from
-  earlier.insert(earlier.end(), {v1::EVENT_TYPE_HOLD_REQUESTED, v1::EVENT_TYPE_HOLD_DECIDED});
-  return CellAgreesOn(earlier, rules, type);
+  auto earlier = RoadTo(v1::STAGE_ACCEPTED);  // a hold, or a merge, is left to where it came from
+  if (stage == v1::STAGE_ON_HOLD) earlier.insert(earlier.end(), {v1::EVENT_TYPE_HOLD_REQUESTED, v1::EVENT_TYPE_HOLD_DECIDED});
+  if (stage == v1::STAGE_MERGED) earlier.push_back(v1::EVENT_TYPE_MERGED);
+  return earlier.size() == RoadTo(v1::STAGE_ACCEPTED).size() || CellAgreesOn(earlier, rules, type);
 }
 
 TEST(Mutation, TheTableAgreesWithTheHistories) {
@@ -98,6 +98,7 @@ TEST(Mutation, TheTableAgreesWithTheHistories) {
 TEST(Mutation, EveryChangedCellIsNoticed) {
   std::vector<Cell> cells = {{Cell::Next::kIllegal, v1::STAGE_UNSPECIFIED}};
   for (int to = 0; to < kStageCount; ++to) {
+    if (!v1::Stage_IsValid(to)) continue;
     cells.push_back({Cell::Next::kTo, static_cast<v1::Stage>(to)});
     cells.push_back({Cell::Next::kBefore, static_cast<v1::Stage>(to)});
   }

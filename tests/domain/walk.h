@@ -56,6 +56,8 @@ inline std::vector<v1::EventType> RoadTo(v1::Stage stage) {
       return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_REFERRED_OUT};
     case STAGE_REFERRED_OUT:
       return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_HELD, EVENT_TYPE_REFERRED_OUT, EVENT_TYPE_REFERRAL_RECEIVED};
+    case STAGE_MERGED:
+      return {EVENT_TYPE_SUBMITTED, EVENT_TYPE_MERGED};
     default:
       return {};
   }
@@ -102,6 +104,13 @@ inline v1::EventType AskedBefore(v1::EventType type) {
       return v1::EVENT_TYPE_OBLIGATION_ACCEPTED;
     case v1::EVENT_TYPE_KEYS_DESTROYED:
       return v1::EVENT_TYPE_FORGOTTEN;
+    case v1::EVENT_TYPE_MERGE_CONFIRMED:
+    case v1::EVENT_TYPE_MERGE_CANCELLED:
+      return v1::EVENT_TYPE_ABSORBING;
+    case v1::EVENT_TYPE_RELEASING:
+      return v1::EVENT_TYPE_MERGE_CONFIRMED;
+    case v1::EVENT_TYPE_RELEASED:
+      return v1::EVENT_TYPE_RELEASING;
     default:
       return v1::EVENT_TYPE_UNSPECIFIED;
   }

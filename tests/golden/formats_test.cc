@@ -89,6 +89,8 @@ TEST(GoldenFormats, AreWhatThePagesSay) {
   Secret secret(std::string(32, 's'));
   line("body-mac", Hex(secret.BodyMac(Request())));
   line("reporter-ref", Hex(secret.ReporterRef("city-app", "grid-17")));
+  line("person-ref", Hex(secret.PersonRef("phone 13800000000")));
+  line("join-token", secret.SealedToken("JoinNeed city-app", rows::BigEndian(kNoonUs) + subject));
   line("page-token", secret.PageToken("ListInbox units/s01", rows::InboxPrefix(rows::UnitBox("s01")) + rows::BigEndian(kNoonUs) + subject));
   line("labelled-digest", Hex(LabelledSha256("gridloop/need/1", {"city-app", "golden-1"})));
 

@@ -32,7 +32,7 @@ std::string Describe(Void verdict, const NeedState& state) {
   }
   line +=
       " clocks=" + std::to_string(state.clocks_size()) + " bounces=" + std::to_string(state.bounces()) + " level=" + std::to_string(state.escalation_level());
-  static constexpr const char* kWants[] = {"none", "route", "offer", "forget"};
+  static constexpr const char* kWants[] = {"none", "route", "offer", "forget", "merge"};
   line += std::string(" wants=") + kWants[static_cast<int>(Wants(state))];
   return line;
 }
@@ -460,6 +460,32 @@ const std::map<std::string, std::function<void(Writer&)>> kHistories = {
        w.Go(EVENT_TYPE_ACCESSED, [](Event& e) { e.mutable_accessed()->clear_purpose(); });
        w.Go(EVENT_TYPE_ACCESSED, [](Event& e) { e.mutable_accessed()->clear_parts(); });
        w.GoAll({EVENT_TYPE_ACCESSED, EVENT_TYPE_SUPERVISION_NOTE_ADDED});
+     }},
+    {"merged-and-undone",
+     [](Writer& w) {
+       ToAssigned(w);
+       w.GoAll({EVENT_TYPE_ABSORBING, EVENT_TYPE_ABSORBING /* void: one at a time */, EVENT_TYPE_ANSWERED /* void: not settled */});
+       w.Go(EVENT_TYPE_MERGE_CONFIRMED, [](Event& e) { e.mutable_merge_confirmed()->set_absorbing(std::string(16, 'n')); });  // not this merge
+       w.Go(EVENT_TYPE_MERGE_CONFIRMED, [](Event& e) { e.mutable_merge_confirmed()->mutable_judgement()->clear_urgency(); });
+       w.Go(EVENT_TYPE_MERGE_CANCELLED);
+       w.GoAll({EVENT_TYPE_ABSORBING, EVENT_TYPE_MERGE_CONFIRMED, EVENT_TYPE_RELEASING, EVENT_TYPE_RELEASED, EVENT_TYPE_RELEASED /* void: done */});
+       w.Go(EVENT_TYPE_MERGE_REFUSED, [](Event& e) { e.mutable_merge_refused()->set_absorbing(std::string(16, 'd')); });
+       w.Go(EVENT_TYPE_MERGED, [](Event& e) { e.mutable_merged()->set_absorbing(std::string(16, 'd')); });  // void: the first word stays
+       w.GoAll({EVENT_TYPE_MERGED, EVENT_TYPE_NOTE_ADDED /* void: ended */, EVENT_TYPE_MERGE_REFUSED});
+       w.Go(EVENT_TYPE_UNMERGED, [](Event& e) { e.clear_clocks(); });
+       w.GoAll({EVENT_TYPE_UNMERGED, EVENT_TYPE_ASSESSED, EVENT_TYPE_MERGED});
+     }},
+    {"joined-left-and-linked",
+     [](Writer& w) {
+       ToOffer(w);
+       w.GoAll({EVENT_TYPE_JOINED, EVENT_TYPE_LINKED, EVENT_TYPE_LINKED});
+       w.Go(EVENT_TYPE_JOINED, [&w](Event& e) {
+         *e.mutable_joined()->mutable_judgement() = Raise(w.state, URGENCY_CRISIS, true, true, {});
+         e.mutable_joined()->mutable_judgement()->add_alerts()->set_unit("center");
+       });
+       w.Go(EVENT_TYPE_JOINED, [](Event& e) { e.mutable_joined()->mutable_judgement()->set_restricted(false); });  // is not unsaid
+       w.Go(EVENT_TYPE_WITHDRAWN, [](Event& e) { e.mutable_withdrawn()->set_left(false); });                       // others have reported it
+       w.GoAll({EVENT_TYPE_WITHDRAWN, EVENT_TYPE_WITHDRAWN /* void: a crisis, and the last one */});
      }},
     {"void-attempts",
      [](Writer& w) {

@@ -34,6 +34,7 @@ TEST_F(Gauges, CountWhatIsOpenHeldWantedAndOverdue) {
   EXPECT_EQ(Of("gridloop_held_needs"), 1);
   EXPECT_EQ(Of("gridloop_wants{want=\"route\"}"), 0);
   EXPECT_EQ(Of("gridloop_wants{want=\"offer\"}"), 0);
+  EXPECT_EQ(Of("gridloop_wants{want=\"merge\"}"), 0);
   EXPECT_EQ(Of("gridloop_ledger_end_offset"), static_cast<double>(ledger->End(0)->offset));
   EXPECT_EQ(Of("gridloop_ledger_failed"), 0);
   EXPECT_EQ(Of("gridloop_ledger_foreign_records"), 0);

@@ -154,6 +154,8 @@ TEST(Seal, EveryStringOfAPayloadIsPersonalOrKnownToBeHarmless) {
                                                        {"cursor", "need name"},
                                                        {"need", "need name"},
                                                        {"parts", "parts of an answer"},
+                                                       {"survivor", "need name"},
+                                                       {"client", "client of a credential"},
                                                        {"gridloop.v1.FiguresFrozen.position", "log position"},
                                                        {"gridloop.v1.FigureLine.key", "word or id of the directory"},
                                                        {"gridloop.v1.FigureLine.display_name", "never logged"}};

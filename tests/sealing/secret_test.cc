@@ -4,6 +4,7 @@
 
 #include "gridloop/v1/assignment_service.pb.h"
 #include "sealing/digest.h"
+#include "sealing/ids.h"
 
 namespace gridloop {
 namespace {
@@ -53,6 +54,34 @@ TEST(Secret, PageTokensSurviveARestartAndAreBoundToTheirQuery) {
     spellings += restarted.ParsePageToken("ListInbox units/s01", token) ? 1 : 0;
   }
   EXPECT_EQ(spellings, 1);
+}
+
+TEST(Secret, APersonIsKnownAgainUnderTheSameSecretAlone) {
+  const std::string ref = Secret(kSecret).PersonRef("phone 13800000000");
+  EXPECT_EQ(ref.size(), 16U);
+  EXPECT_EQ(Secret(kSecret).PersonRef("phone 13800000000"), ref);
+  EXPECT_NE(Secret(kSecret).PersonRef("identity 13800000000"), ref);
+  EXPECT_NE(Secret(std::string(32, 't')).PersonRef("phone 13800000000"), ref);
+}
+
+TEST(Secret, ASealedTokenTellsNobodyItsTextAndIsBoundToItsQuery) {
+  Secret secret(kSecret);
+  const std::string text("needs/\0abc", 10);
+  const std::string token = secret.SealedToken("JoinNeed app", text);
+  EXPECT_EQ(Secret(kSecret).OpenSealedToken("JoinNeed app", token), text);
+  EXPECT_EQ(ParseAnyBase32(token)->find("needs"), std::string::npos);
+  EXPECT_NE(secret.SealedToken("JoinNeed app", "needs/another"), token);
+  EXPECT_NE(secret.SealedToken("JoinNeed other", text).substr(0, 19), token.substr(0, 19));  // nor do two share a nonce
+  EXPECT_FALSE(secret.OpenSealedToken("JoinNeed other", token));
+  EXPECT_FALSE(Secret(std::string(32, 't')).OpenSealedToken("JoinNeed app", token));
+  for (size_t i = 0; i < token.size(); ++i) {
+    std::string spoilt = token;
+    spoilt[i] = spoilt[i] == 'a' ? 'b' : 'a';
+    EXPECT_FALSE(secret.OpenSealedToken("JoinNeed app", spoilt)) << i;
+  }
+  for (const std::string& wrong : {std::string(), std::string("abc"), token + "%", std::string(100000, 'a')}) {
+    EXPECT_FALSE(secret.OpenSealedToken("JoinNeed app", wrong));
+  }
 }
 
 }  // namespace

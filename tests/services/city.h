@@ -16,6 +16,7 @@
 #include "adapters/memory/simulated_clock.h"
 #include "assignment/assignment.h"
 #include "audit/audit.h"
+#include "commands/person_index.h"
 #include "directory/loader.h"
 #include "domain/row_keys.h"
 #include "intake/intake.h"
@@ -59,6 +60,8 @@ class City : public testing::Test {
     ledger = std::move(*opened);
     snapshots = std::make_unique<Snapshots>(directories);
     world = std::make_unique<World>(World{*ledger, *ledger, keys, *snapshots, clock, ids, secret});
+    persons = std::make_unique<PersonIndex>(*ledger, *ledger, keys, clock);
+    world->persons = persons.get();
     intake = std::make_unique<Intake>(*world);
     routing = std::make_unique<Routing>(*world);
     assignment = std::make_unique<Assignment>(*world);
@@ -75,6 +78,7 @@ class City : public testing::Test {
     assignment.reset();
     routing.reset();
     intake.reset();
+    persons.reset();
     world.reset();
     snapshots.reset();
     ledger.reset();
@@ -92,6 +96,7 @@ class City : public testing::Test {
     ASSERT_TRUE(directories.Activate(hashes));
   }
   void Start(std::function<bool()> may_fire = {}) {
+    persons->Start();
     routing->Start();
     assignment->Start(std::move(may_fire));
   }
@@ -232,6 +237,7 @@ class City : public testing::Test {
   std::unique_ptr<Committer> ledger;
   std::unique_ptr<Snapshots> snapshots;
   std::unique_ptr<World> world;
+  std::unique_ptr<PersonIndex> persons;
   std::unique_ptr<Intake> intake;
   std::unique_ptr<Routing> routing;
   std::unique_ptr<Assignment> assignment;

@@ -11,7 +11,7 @@
 namespace gridloop {
 namespace {
 
-constexpr uint32_t kViewSchema = 5;
+constexpr uint32_t kViewSchema = 6;
 constexpr int64_t kQueueFullRetryUs = 50'000;
 constexpr int kFoldBatch = 2'000;
 constexpr std::string_view kHotTables = "dkw";  // row_keys.h

@@ -44,6 +44,26 @@ std::string Alerts(const OfferDecision& decision) {
   return text;
 }
 
+TEST(DecideOffer, WhoServesThePersonComesFirstButInACrisisOnlyAmongThoseOnShift) {
+  City city;
+  city.AddWorker("w1", {"oak"}, {"elderly"});
+  auto* afternoon = city.AddWorker("w2", {"oak"}, {}).add_shifts();
+  afternoon->set_weekday(1);
+  afternoon->set_start_minute(14 * 60);
+  afternoon->set_end_minute(18 * 60);
+  auto load = [](const std::string& worker) { return worker == "w2" ? 9 : 0; };
+  auto decide = [&](v1::Urgency urgency, const std::set<std::string>& serving) {
+    return DecideOffer(*city.Make(), NeedAt("oak", "north", urgency), At(kOpen), load, serving);
+  };
+  EXPECT_EQ(decide(v1::URGENCY_ROUTINE, {}).worker, "w1");
+  OfferDecision decision = decide(v1::URGENCY_ROUTINE, {"w2"});
+  EXPECT_EQ(decision.worker, "w2");
+  EXPECT_EQ(Candidates(decision), "w1:serves-person w2:suggested*");
+  EXPECT_TRUE(decision.receipt.candidates(1).serves_person());
+  EXPECT_EQ(decide(v1::URGENCY_CRISIS, {"w2"}).worker, "w1");
+  EXPECT_EQ(Candidates(decide(v1::URGENCY_CRISIS, {"w2"})), "w1:suggested* w2:off-duty");
+}
+
 TEST(DecideOffer, RanksByShiftThenSkillsThenLoadThenId) {
   City city;
   city.AddWorker("w1", {"oak"}, {"elderly"});

@@ -94,7 +94,7 @@ void Departments::WatchObligations(const Caller& caller, const v1::WatchObligati
   if (!department) return sink->Finish(std::move(department.error()));
   const std::string query = "WatchObligations " + *department;
   auto after = world_.secret.ParsePageToken(query, request.resume_token());
-  if (!after) return sink->Finish(*Refuse({{"resume_token", "is not of this department; start again without one"}}));
+  if (!after) return sink->Finish(Refuse({{"resume_token", "is not of this department; start again without one"}}));
   Follow<v1::WatchObligationsResponse>(
       world_, pumps_, rows::BoxChangePrefix(rows::PartyBox(*department)), *after,
       [this, query, id = *department](const NeedState& state, bool caught_up, const std::string& key) -> Expected<std::optional<v1::WatchObligationsResponse>> {

@@ -278,7 +278,7 @@ void Assignment::ListHandOvers(const Caller& caller, const v1::ListHandOversRequ
 void Assignment::HandOverSome(const std::string& subject, std::function<void(bool again_later)> done) {
   auto found = StateNow(world_, subject);
   if (!found || !*found) return done(true);
-  const auto state = *found;
+  const auto& state = *found;
   const auto& hand_over = state->hand_over();
   if (hand_over.done_us() != 0) return done(false);
   const auto& workers = hand_over.started().workers();

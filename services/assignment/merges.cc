@@ -169,11 +169,11 @@ void Assignment::LinkNeeds(const Caller& caller, const v1::LinkNeedsRequest& req
 void Assignment::SettleOne(const std::string& subject, std::function<void(bool again_later)> done) {
   auto found = StateNow(world_, subject);
   if (!found || !*found) return done(true);
-  const auto survivor = *found;
+  const auto& survivor = *found;
   if (!survivor->has_merging()) return done(false);
   auto named = StateNow(world_, survivor->merging().need());
   if (!named || !*named) return done(true);
-  const auto other = *named;
+  const auto& other = *named;
   auto snapshot = world_.snapshots.Active();
   const std::string& merge = survivor->merging().event_id();
   switch (NextMergeMove(*survivor, *other)) {

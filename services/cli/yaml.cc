@@ -144,7 +144,7 @@ class Converter {
     }
     // The first field stands behind the dash of its item.
     bool on_line = place == Place::kItem;
-    if (place == Place::kField) yaml_ += "\n";
+    if (place == Place::kField) yaml_ += '\n';
     do {
       Blank();
       if (failed_ || at_ >= json_.size() || json_[at_] != '"') {
@@ -167,7 +167,7 @@ class Converter {
       return;
     }
     bool on_line = place == Place::kItem;
-    if (place == Place::kField) yaml_ += "\n";
+    if (place == Place::kField) yaml_ += '\n';
     do {
       yaml_ += (on_line ? " " : std::string(depth * kIndent, ' ')) + "-";
       on_line = false;
@@ -186,7 +186,7 @@ class Converter {
       while (true) {
         std::string_view line = rest.substr(0, rest.find('\n'));
         if (!line.empty()) yaml_ += std::string(depth * kIndent, ' ') + std::string(line);
-        yaml_ += "\n";
+        yaml_ += '\n';
         if (line.size() == rest.size()) break;
         rest.remove_prefix(line.size() + 1);
       }

@@ -28,7 +28,7 @@ Escalation ByRule(const store::v1::NeedState& head, const v1::EscalationRule& ru
   const auto& level = rule.levels(index);
   std::string unit = unit_of(level);
   return {.level = index + 1,
-          .unit = unit.empty() ? head.center() : std::move(unit),
+          .unit = unit.empty() ? head.center() : unit,
           .rule = rule.id(),
           .limit = level.has_limit() ? std::optional(level.limit()) : std::nullopt};
 }

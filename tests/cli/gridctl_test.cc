@@ -755,6 +755,7 @@ TEST_F(Gridctl, WhatIsShownAsJsonIsShownAsYaml) {
   }
 }
 
+// NOLINTBEGIN(bugprone-command-processor): the shells themselves are tested.
 TEST_F(Gridctl, TheShellCompletesVerbsFlagsAndTheirWords) {
   auto completes = [&](const std::string& line) {
     // As readline asks: the words, the last of which is the one that is completed.
@@ -802,6 +803,7 @@ TEST_F(Gridctl, TheZshScriptIsZsh) {
   EXPECT_EQ(std::system(("zsh -f '" + (directory_ / "ask").string() + "' >'" + (directory_ / "completed").string() + "'").c_str()), 0);
   EXPECT_EQ(ReadFile(directory_ / "completed"), "create list revoke\n") << "which of them fit, zsh looks itself";
 }
+// NOLINTEND(bugprone-command-processor)
 
 TEST_F(Gridctl, AFolderIsComparedBeforeItIsActivated) {
   const std::string number = Offered("compare-1");

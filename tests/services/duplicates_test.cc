@@ -149,9 +149,9 @@ TEST_F(Duplicates, AReporterLearnsOnlyThatSomethingSimilarIsOpenAndJoinsIt) {
 TEST_F(Duplicates, WhatIsRestrictedOrOldOrEndedIsSimilarToNothing) {
   auto report = Report("hidden");
   report.mutable_report()->set_restricted(true);
-  const std::string hidden = Submit(report);
+  ASSERT_FALSE(Submit(report).empty());
   EXPECT_FALSE(Find(other_app, Like()).similar_open());
-  const std::string name = Submit(Report("open"));
+  ASSERT_FALSE(Submit(Report("open")).empty());
   EXPECT_TRUE(Find(other_app, Like()).similar_open());
   clock.AdvanceTo(kMondayNineUs + 31 * kDayUs);
   EXPECT_FALSE(Find(other_app, Like()).similar_open());

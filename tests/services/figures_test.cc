@@ -58,7 +58,7 @@ class MonthFigures : public City {
 TEST_F(MonthFigures, TheCityAndEachStationAreCountedFromTheLog) {
   Start();
   std::string name = Submit(Report("a"));
-  std::string worker = ToAssigned(name);
+  ASSERT_FALSE(ToAssigned(name).empty());
   AnswerAtOnce(name, 4);
   SubmitAndOffer("b");
   auto vague = Report("c", "");

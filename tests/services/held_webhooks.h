@@ -27,9 +27,13 @@ class HeldWebhooks : public Webhooks {
       std::lock_guard lock(mutex_);
       posts_.push_back(post);
       if (auto found = answers_.find(post.url); found != answers_.end()) answer = found->second(post);
-      if (!answer) held_.push_back(std::move(done));
+      if (!answer) {
+        held_.push_back(std::move(done));
+        changed_.notify_all();
+        return;
+      }
     }
-    if (answer) done(*answer);
+    done(*answer);
     changed_.notify_all();
   }
   // From now on. Nothing: it hangs until Release.

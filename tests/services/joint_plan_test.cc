@@ -558,7 +558,7 @@ TEST_F(JointPlan, ADepartmentSeesItsOwnWithWhatWasSharedThePlansProgressAndNothi
   const std::string id = Proposed(worker, propose);
   auto of_health = Proposing(name, "departments/health");
   of_health.set_text("MARK-for health alone");
-  const std::string other = Proposed(worker, of_health);
+  ASSERT_FALSE(Proposed(worker, of_health).empty());
   auto plan = Plan(education, name);
   ASSERT_TRUE(plan) << Reason(plan);
   EXPECT_EQ(plan->lead(), "units/r-320585100001");

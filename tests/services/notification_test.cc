@@ -175,7 +175,7 @@ TEST_F(NotifiedCity, AServerThatFailsForADayLosesNothingAndTheWaitsGrow) {
   webhooks->Answer(kAll, 500);
   Notify(These({To("all", kAll)}));
   Start();
-  std::string name = SubmitAndOffer("failing");
+  ASSERT_FALSE(SubmitAndOffer("failing").empty());
   ASSERT_TRUE(webhooks->Eventually(
       [&] { return Shown("all").failed() >= 1 && Shown("all").queued() == 2 && FromTimestamp(Shown("all").next_try_time()) > clock.WallUs(); }));
   EXPECT_EQ(Shown("all").last_failure(), v1::DELIVERY_FAILURE_SERVER_ERROR);

@@ -6,6 +6,8 @@
 
 #include <fstream>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -175,6 +177,39 @@ TEST_F(Contracts, EveryListIsPagedAndEveryCommandCanBeRetried) {
       EXPECT_NE(request->FindFieldByName("resume_token"), nullptr) << method->full_name() << " cannot be resumed";
     }
   });
+}
+
+// docs/who-may.md has a row for each RPC that says of each role what it must have to do with the need.
+TEST_F(Contracts, ThePageSaysWhoMayCallWhat) {
+  constexpr v1::Role kColumns[] = {v1::ROLE_REPORTER_APP, v1::ROLE_WORKER,     v1::ROLE_STATION_HEAD, v1::ROLE_DISPATCHER,
+                                   v1::ROLE_DUTY_OFFICER, v1::ROLE_DEPARTMENT, v1::ROLE_SUPERVISOR,   v1::ROLE_AUDITOR,
+                                   v1::ROLE_OVERSIGHT,    v1::ROLE_ADMIN,      v1::ROLE_SYSTEM};
+  static const std::map<v1::Relation, std::string> kWords = {
+      {v1::RELATION_ANY, "any"},     {v1::RELATION_OWN_REPORT, "own report"}, {v1::RELATION_OWN_UNIT, "own unit"},     {v1::RELATION_ASSIGNED, "assigned"},
+      {v1::RELATION_PARTY, "party"}, {v1::RELATION_PROPOSED_UNIT, "asked"},   {v1::RELATION_SUPERVISED, "supervised"}, {v1::RELATION_SUPPORTING_UNIT, "helps"}};
+  ASSERT_EQ(std::size(kColumns), static_cast<size_t>(v1::Role_descriptor()->value_count() - 1)) << "a column for each role";
+  std::set<std::string> page;
+  std::ifstream file(std::string(GRIDLOOP_SOURCE_DIR) + "/docs/who-may.md");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| ") && line.find('/') < line.find('|', 2)) page.insert(line);
+  }
+  EachMethod([&](const MethodDescriptor* method) {
+    google::protobuf::MethodOptions options;
+    ASSERT_TRUE(options.ParseFromString(method->options().SerializeAsString()));
+    const v1::Access& access = options.GetExtension(v1::access);
+    if (access.any_credential() || access.open()) return;
+    std::string service = method->service()->name();
+    std::string row = "| " + service.substr(0, service.size() - std::string("Service").size()) + "/" + method->name() + " |";
+    for (v1::Role role : kColumns) {
+      std::string cell;
+      for (const auto& grant : access.grants()) {
+        if (grant.role() == role) cell += (cell.empty() ? "" : ", ") + kWords.at(grant.relation());
+      }
+      row += " " + cell + " |";
+    }
+    EXPECT_EQ(page.erase(row), 1U) << "docs/who-may.md lacks this row:\n" << row;
+  });
+  for (const std::string& row : page) ADD_FAILURE() << "docs/who-may.md has a row of no RPC, or one that says otherwise:\n" << row;
 }
 
 }  // namespace

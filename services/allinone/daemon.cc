@@ -152,8 +152,8 @@ class TlsWatch {
 };
 
 struct Services {
-  Services(World& world, const std::filesystem::path& directory_folder)
-      : intake(world), routing(world, directory_folder), assignment(world), departments(world), audit(world) {}
+  Services(World& world, const DaemonOptions& options)
+      : intake(world, options.needs_per_minute), routing(world, options.directory_folder), assignment(world), departments(world), audit(world) {}
   Intake intake;
   Routing routing;
   Assignment assignment;
@@ -217,7 +217,7 @@ Expected<void> RunDaemon(const DaemonOptions& options, Log& log, const std::func
   FileMark tokens_read = FileMark::Of(tokens_file);
   ClockGuard guard(world.clock);
 
-  auto services = std::make_unique<Services>(world, options.directory_folder);
+  auto services = std::make_unique<Services>(world, options);
   auto deliveries = Deliveries::Open(world, options.data_directory, options.recipients_file, log);
   if (!deliveries) return std::unexpected(deliveries.error());
   Router router;

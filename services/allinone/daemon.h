@@ -24,6 +24,7 @@ struct DaemonOptions {
   std::set<std::string> services = {"intake", "routing", "assignment", "audit", "notification"};
   std::string clock = "system";  // or "simulated:TIME": stands still but for ClockService; loopback only
   RpcServer::Options rpc;        // listen, limits, TLS; observers are added
+  int needs_per_minute = 0;      // that one principal may report; 0: no limit
   bool allow_insecure = false;   // other than loopback addresses without TLS
   std::string admin_listen;      // host:port; empty: no HTTP
   bool admin_allow_insecure = false;

@@ -87,6 +87,13 @@ const std::vector<Setting>& Settings() {
        .usual = "auto",
        .help = "json, console, or auto: console on a terminal",
        .choices = {"auto", "json", "console"}},
+      {.key = "quota.needs_per_minute",
+       .flag = "needs-per-minute",
+       .kind = K::kInteger,
+       .usual = "0",
+       .help = "needs that one principal may report in a minute, crises aside; more are RESOURCE_EXHAUSTED with a delay; 0: no limit",
+       .least = 0,
+       .most = 10'000'000},
       {.key = "notifications.recipients",
        .flag = "recipients",
        .kind = K::kPath,
@@ -139,6 +146,7 @@ DaemonOptions ToDaemonOptions(const Config& config) {
   options.rpc.listen = config.Text("grpc.listen");
   options.allow_insecure = config.Switch("grpc.allow_insecure");
   options.rpc.max_message_bytes = static_cast<int>(config.Integer("grpc.max_message_bytes"));
+  options.needs_per_minute = static_cast<int>(config.Integer("quota.needs_per_minute"));
   options.rpc.max_in_flight = static_cast<int>(config.Integer("grpc.max_in_flight"));
   options.rpc.max_streams = static_cast<int>(config.Integer("grpc.max_streams"));
   options.rpc.tls = {config.Text("grpc.tls.certificate"), config.Text("grpc.tls.key"), config.Text("grpc.tls.client_ca")};

@@ -50,7 +50,24 @@ v1::SubmitNeedResponse Received(const std::string& subject, Position position, c
   return response;
 }
 
+Error TooManyNeeds(int64_t wait_us) {
+  return {Code::kResourceExhausted,
+          "TOO_MANY_NEEDS",
+          "This credential has reported as many needs as it may in a minute; nothing was written. Wait and send the same again.",
+          "上报过于频繁，请稍后用同一请求编号重新提交。",
+          {},
+          {},
+          wait_us};
+}
+
 }  // namespace
+
+Expected<std::shared_ptr<const NeedState>> Intake::Taken(const Event& event) const {
+  auto before = StateNow(world_, event.subject());
+  if (!before || *before == nullptr) return before;
+  const auto& first = (*before)->applied(0);
+  return first.event_id() == event.event_id() && first.body_mac() == event.body_mac() ? *before : nullptr;
+}
 
 void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& request, Callback<Expected<v1::SubmitNeedResponse>> reply) {
   auto snapshot = world_.snapshots.Active();
@@ -64,11 +81,9 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   event.set_body_mac(world_.secret.BodyMac(request));
   if (auto refused = Refuse(std::move(violations))) {
     // Some of it depends on the directory or the clock: what has been taken stays taken.
-    auto before = StateNow(world_, event.subject());
+    auto before = Taken(event);
     if (!before) return reply(std::unexpected(std::move(before.error())));
-    if (*before == nullptr || (*before)->applied(0).event_id() != event.event_id() || (*before)->applied(0).body_mac() != event.body_mac()) {
-      return reply(std::unexpected(std::move(*refused)));
-    }
+    if (*before == nullptr) return reply(std::unexpected(std::move(*refused)));
     return reply(Received((*before)->subject(), {0, (*before)->applied(0).offset()}, before->get()));
   }
   event.set_request_id(request.request_id());
@@ -83,6 +98,14 @@ void Intake::SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& reque
   const std::string person = PersonRefOf(world_.secret, report.subject());
   submitted.set_person_ref(person);
   const Judged judged = JudgeReport(report, snapshot.get(), now_us);
+  if (judged.urgency != v1::URGENCY_CRISIS) {
+    if (auto wait_us = quota_.Take(caller.actor.principal(), world_.clock.MonotonicUs())) {
+      // Whoever sends again what was taken hears so, also now.
+      auto before = Taken(event);
+      if (!before || *before == nullptr) return reply(std::unexpected(before ? TooManyNeeds(*wait_us) : std::move(before.error())));
+      return reply(Received((*before)->subject(), {0, (*before)->applied(0).offset()}, before->get()));
+    }
+  }
   const bool minor = IsAboutMinor(report, now_us);
   std::string date;
   submitted.set_center("center");

@@ -6,6 +6,7 @@
 #include "commands/command.h"
 #include "commands/pumps.h"
 #include "gridloop/v1/intake_service.pb.h"
+#include "intake/quota.h"
 #include "ports/stream.h"
 
 namespace gridloop {
@@ -32,7 +33,8 @@ bool IsAboutMinor(const v1::Report& report, int64_t now_us);
 class Intake {
  public:
   static constexpr size_t kMostWatchers = 1024;
-  explicit Intake(World& world) : world_(world) {}
+  // `needs_per_minute`: that each principal may report; 0: no limit. A crisis is always taken.
+  explicit Intake(World& world, int needs_per_minute = 0) : world_(world), quota_(needs_per_minute) {}
   void SubmitNeed(const Caller& caller, const v1::SubmitNeedRequest& request, Callback<Expected<v1::SubmitNeedResponse>> reply);
   // A result for each item, in the order of completion; ends when all are answered after the caller's last.
   void SubmitNeeds(const Caller& caller, std::shared_ptr<Conversation<v1::SubmitNeedsRequest, v1::SubmitNeedsResponse>> conversation);
@@ -51,7 +53,10 @@ class Intake {
   Expected<v1::ReporterNeed> ViewNow(const std::shared_ptr<const NeedState>& named) const;  // waits for the view
   Expected<std::string> ClosingSentence(const NeedState& state, bool* forgotten) const;
   Expected<std::string> Question(const NeedState& state) const;  // that waits for an answer; empty if none
+  // What has been taken under this id with this body, or null.
+  Expected<std::shared_ptr<const NeedState>> Taken(const Event& event) const;
   World& world_;
+  Quota quota_;
   Pumps pumps_{kMostWatchers};
 };
 

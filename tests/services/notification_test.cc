@@ -372,6 +372,7 @@ TEST_F(NotifiedCity, WhatIsRefusedAgainAndAgainIsADeadLetterAndHoldsUpNothing) {
   });
   Start();
   SubmitAndOffer("poison");
+  ASSERT_TRUE(webhooks->Eventually([&] { return Shown("all").failed() >= 1; }));  // before that nothing waits
   ASSERT_TRUE(PassTimeUntil("all", clock.WallUs() + 2 * kHourUs, [&] { return Shown("all").dead_letters() == 1; }));
   EXPECT_EQ(Shown("all").delivered(), 1) << "the offer";
   auto letter = Dead("all", officer).dead_letters(0);

@@ -210,7 +210,7 @@ inline Event Duplicate(const NeedState& head, v1::EventType type) {
     case v1::EVENT_TYPE_UNMERGED:
       event.mutable_unmerged()->set_survivor(head.survivor());
       event.mutable_unmerged()->set_release(decided);
-      StartClock(&event, ReturnClock(head.stage_before_merge()), kNoonUs + 3 * kHourUs);
+      StartClock(&event, StageClock(head.stage_before_merge()), kNoonUs + 3 * kHourUs);
       break;
     case v1::EVENT_TYPE_RELEASING:
       event.mutable_releasing()->set_need(head.absorbed().empty() ? kOtherNeed : head.absorbed(0).need());

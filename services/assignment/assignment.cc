@@ -8,6 +8,7 @@
 #include "assignment/steps.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/clocks.h"
 #include "domain/escalation.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
@@ -43,42 +44,11 @@ bool Runs(const NeedState& head, v1::ClockKind kind) {
   });
 }
 
-// The clock of the step that a stage waits for.
-v1::ClockKind StepClock(v1::Stage stage) {
-  switch (stage) {
-    case v1::STAGE_ACCEPTED:
-    case v1::STAGE_ASSIGNED:
-      return v1::CLOCK_KIND_ASSIGNMENT;
-    case v1::STAGE_ASSESSED:
-      return v1::CLOCK_KIND_GRADING;
-    case v1::STAGE_GRADED:
-      return v1::CLOCK_KIND_PLANNING;
-    default:
-      return v1::CLOCK_KIND_SERVICE;
-  }
-}
-
 // Their form: an id that nobody knows is named in an error, and must be short and no text for that.
 template <class Workers>
 void CheckWorkers(const std::string& field, const Workers& workers, int most, std::vector<FieldViolation>* violations) {
   if (workers.size() > most) violations->push_back({field, "at most " + std::to_string(most) + " are taken"});
   for (int i = 0; i < std::min(workers.size(), most); ++i) CheckId(field + "[" + std::to_string(i) + "]", BareId(workers.Get(i)), violations);
-}
-
-// The organisations that the directory names for these workers at that time.
-template <class Workers>
-Expected<std::set<std::string>> Organisations(const Snapshot* snapshot, int64_t at_us, const Workers& workers) {
-  std::set<std::string> organisations;
-  for (const std::string& worker : workers) {
-    const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->WorkerAt(worker, at_us);
-    if (found == nullptr) {
-      const std::string day = snapshot == nullptr ? std::string() : " on " + snapshot->calendar().LocalDate(at_us);
-      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + day + "; ListWorkers gives those of today.",
-                  "机构目录中没有该社工，或当日不在职。");
-    }
-    if (!found->organisation().empty()) organisations.insert(found->organisation());
-  }
-  return organisations;
 }
 
 std::optional<int64_t> CheckPast(std::string_view field, const google::protobuf::Timestamp& time, int64_t now_us, std::vector<FieldViolation>* violations) {
@@ -115,6 +85,14 @@ bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::s
          });
 }
 
+Expected<void> CheckUnitToday(const Snapshot* snapshot, const std::string& unit, int64_t now_us) {
+  if (snapshot == nullptr || snapshot->UnitAt(unit, now_us) == nullptr) {
+    return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such unit today; ListUnits gives them.",
+                "机构目录中没有该单位，或当日未启用。");
+  }
+  return {};
+}
+
 // Until when a need that ends now may be reopened by policy; 0: not at all.
 int64_t ReopenUntil(const Snapshot* snapshot, int64_t now_us) {
   constexpr int64_t kDayUs = 86'400'000'000;
@@ -125,11 +103,21 @@ int64_t ReopenUntil(const Snapshot* snapshot, int64_t now_us) {
 // watches in its place.
 void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event) {
   if (stage == v1::STAGE_ASSIGNED && Runs(head, v1::CLOCK_KIND_ASSESSMENT)) return;
-  *event->add_clocks() = StartClock(snapshot, StepClock(stage), head, now_us);
+  *event->add_clocks() = StartClock(snapshot, StageClock(stage), head, now_us);
 }
 
 Expected<std::set<std::string>> OrganisationsOf(const Snapshot* snapshot, int64_t at_us, const std::vector<std::string>& workers) {
-  return Organisations(snapshot, at_us, workers);
+  std::set<std::string> organisations;
+  for (const std::string& worker : workers) {
+    const v1::Worker* found = snapshot == nullptr ? nullptr : snapshot->WorkerAt(worker, at_us);
+    if (found == nullptr) {
+      const std::string day = snapshot == nullptr ? std::string() : " on " + snapshot->calendar().LocalDate(at_us);
+      return Fail(Code::kFailedPrecondition, "WORKER_NOT_FOUND", "The active directory has no worker " + worker + day + "; ListWorkers gives those of today.",
+                  "机构目录中没有该社工，或当日不在职。");
+    }
+    if (!found->organisation().empty()) organisations.insert(found->organisation());
+  }
+  return organisations;
 }
 
 void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest& request, Callback<Expected<v1::AcceptOfferResponse>> reply) {
@@ -149,7 +137,7 @@ void Assignment::AcceptOffer(const Caller& caller, const v1::AcceptOfferRequest&
     // The centre's duty officer, whom every crisis rings, takes only what falls to the centre's roster.
     const bool asked = actor.role() == v1::ROLE_WORKER ? IsAsked(head, actor.worker()) : actor.worker() == head.offer().worker();
     if (!head.offer().direct_accept() || !asked) return HeadAccepts();
-    auto organisations = Organisations(snapshot, now_us, std::vector{actor.worker()});
+    auto organisations = OrganisationsOf(snapshot, now_us, {actor.worker()});
     if (!organisations) return std::unexpected(organisations.error());
     accepted.set_worker(actor.worker());
     accepted.clear_organisations();
@@ -184,22 +172,18 @@ void Assignment::DeclineOffer(const Caller& caller, const v1::DeclineOfferReques
 
 void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerRequest& request, Callback<Expected<v1::AssignWorkerResponse>> reply) {
   std::vector<FieldViolation> violations;
-  if (!request.worker().starts_with("workers/")) {
-    violations.push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
-  } else {
-    CheckId("worker", BareId(request.worker()), &violations);
-  }
+  const std::string primary = CheckWorkerName("worker", request.worker(), &violations);
   CheckWorkers("co_workers", request.co_workers(), 5, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_WORKER_ASSIGNED);
   auto& payload = *event.mutable_worker_assigned();
-  payload.set_worker(BareId(request.worker()));
+  payload.set_worker(primary);
   for (const auto& worker : request.co_workers()) payload.add_co_workers(BareId(worker));
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     auto& assigned = *made.mutable_worker_assigned();
     std::vector<std::string> workers(assigned.co_workers().begin(), assigned.co_workers().end());
     workers.push_back(assigned.worker());
-    auto organisations = Organisations(snapshot, now_us, workers);
+    auto organisations = OrganisationsOf(snapshot, now_us, workers);
     if (!organisations) return std::unexpected(organisations.error());
     for (const auto& worker : workers) {
       if (!MayBeAssigned(*snapshot, head, worker, now_us)) {
@@ -211,7 +195,7 @@ void Assignment::AssignWorker(const Caller& caller, const v1::AssignWorkerReques
     for (const auto& organisation : *organisations) assigned.add_organisations(organisation);
     v1::Stage stage = head.stage() == v1::STAGE_ACCEPTED ? v1::STAGE_ASSIGNED : head.stage();
     // Assignment's clock stops here and starts anew; whatever else runs goes on.
-    if (stage == v1::STAGE_ASSIGNED || !Runs(head, StepClock(stage))) StartStepClock(snapshot, stage, head, now_us, &made);
+    if (stage == v1::STAGE_ASSIGNED || !Runs(head, StageClock(stage))) StartStepClock(snapshot, stage, head, now_us, &made);
     return {};
   };
   Run(world_, caller, request, "assign", std::move(event), std::move(violations), decide, std::move(reply));
@@ -368,7 +352,8 @@ void Assignment::RecordService(const Caller& caller, const v1::RecordServiceRequ
     if (made.service_recorded().start_us() < head.submitted_us() - kServedBeforeReportUs) {
       return std::unexpected(*Refuse({{"start_time", "is more than 7 days before the need was reported; correct the date"}}));
     }
-    auto organisations = Organisations(snapshot, made.service_recorded().start_us(), made.service_recorded().workers());
+    const auto& served = made.service_recorded();
+    auto organisations = OrganisationsOf(snapshot, served.start_us(), {served.workers().begin(), served.workers().end()});
     if (!organisations) return std::unexpected(organisations.error());
     made.mutable_service_recorded()->clear_organisations();
     for (const auto& organisation : *organisations) made.mutable_service_recorded()->add_organisations(organisation);

@@ -140,20 +140,15 @@ std::vector<FieldViolation> CheckForm(const v1::HandOverWorkRequest& request) {
   CheckRequestId(request.request_id(), &violations);
   CheckText("note", request.note(), 0, 1000, &violations);
   if (request.worker().empty() == request.organisation().empty()) violations.push_back({"worker", "give either worker or organisation"});
-  if (!request.worker().empty() && !request.worker().starts_with("workers/"))
-    violations.push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
-  if (request.worker().starts_with("workers/")) CheckId("worker", BareId(request.worker()), &violations);
+  if (!request.worker().empty()) CheckWorkerName("worker", request.worker(), &violations);
   if (!request.organisation().empty()) CheckId("organisation", request.organisation(), &violations);
   if (request.successors_size() > kMostSuccessors) violations.push_back({"successors", "at most 200 are taken"});
   std::set<std::string> units;
   for (int i = 0; i < std::min(request.successors_size(), kMostSuccessors); ++i) {
     const auto& successor = request.successors(i);
     const std::string field = "successors[" + std::to_string(i) + "]";
-    if (!successor.unit().empty() && !successor.unit().starts_with("units/"))
-      violations.push_back({field + ".unit", "must be units/ and an id that ListUnits gives"});
-    if (!successor.unit().empty()) CheckId(field + ".unit", BareId(successor.unit()), &violations);
-    if (!successor.worker().starts_with("workers/")) violations.push_back({field + ".worker", "must be workers/ and an id that ListWorkers gives"});
-    CheckId(field + ".worker", BareId(successor.worker()), &violations);
+    if (!successor.unit().empty()) CheckUnitName(field + ".unit", successor.unit(), &violations);
+    CheckWorkerName(field + ".worker", successor.worker(), &violations);
     if (!units.insert(successor.unit()).second) violations.push_back({field + ".unit", "stands twice; name one successor for each unit"});
   }
   return violations;

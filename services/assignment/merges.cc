@@ -5,6 +5,7 @@
 #include "commands/hasten.h"
 #include "commands/run.h"
 #include "domain/authorise.h"
+#include "domain/clocks.h"
 #include "domain/merging.h"
 #include "domain/row_keys.h"
 #include "sealing/ids.h"
@@ -188,7 +189,7 @@ void Assignment::SettleOne(const std::string& subject, std::function<void(bool a
         Event event = DecideMerge(*survivor, head);
         if (event.has_merged()) event.mutable_merged()->set_unmerge_until_us(UnmergeUntil(snapshot.get(), now_us));
         if (!event.has_unmerged()) return event;
-        *event.add_clocks() = StartClock(snapshot.get(), ReturnClock(head.stage_before_merge()), head, now_us);
+        *event.add_clocks() = StartClock(snapshot.get(), StageClock(head.stage_before_merge()), head, now_us);
         if (head.urgency() != v1::URGENCY_CRISIS || snapshot == nullptr) return event;
         for (v1::Alert& alert : WhomItRings(*snapshot, head, now_us)) *event.mutable_unmerged()->add_alerts() = std::move(alert);
         return event;

@@ -34,6 +34,16 @@ std::set<std::string> WhoServesThem(World& world, const std::string& subject) {
 
 std::unexpected<Error> Gone() { return Fail(Code::kAborted, "WANT_GONE", "The need does not call for this any more."); }
 
+// The same clock, by another limit than policy's for its kind.
+v1::ClockStart RunsBy(v1::ClockStart start, const std::string& rule, const v1::Limit& limit, const Snapshot& snapshot, int64_t now_us) {
+  DueTime due = snapshot.calendar().Due(now_us, limit);
+  start.set_rule(rule);
+  *start.mutable_limit() = limit;
+  start.set_due_us(due.due_us);
+  start.set_provisional(due.provisional);
+  return start;
+}
+
 // A chase by policy; where the level could not rise any more nobody new is told, and more time passes before the next one, so
 // that an open need has a clock and does not fill the log: a working day; nights and holidays do not silence what is urgent (a
 // day round the clock) or a crisis (four hours).
@@ -49,13 +59,8 @@ v1::ClockStart StartNextChase(const Snapshot* snapshot, const NeedState& head, c
     day.set_amount(4);
     day.set_unit(v1::LIMIT_UNIT_NATURAL_HOURS);
   }
-  DueTime due = snapshot->calendar().Due(now_us, day);
-  if (due.due_us <= start.due_us()) return start;
-  start.set_rule("chase-at-the-top");
-  *start.mutable_limit() = day;
-  start.set_due_us(due.due_us);
-  start.set_provisional(due.provisional);
-  return start;
+  const v1::ClockStart at_the_top = RunsBy(start, "chase-at-the-top", day, *snapshot, now_us);
+  return at_the_top.due_us() > start.due_us() ? at_the_top : start;
 }
 
 }  // namespace
@@ -63,12 +68,7 @@ v1::ClockStart StartNextChase(const Snapshot* snapshot, const NeedState& head, c
 v1::ClockStart StartChase(const Snapshot* snapshot, const NeedState& head, const Escalation& up, int64_t now_us, v1::ClockKind chased) {
   v1::ClockStart start = StartClock(snapshot, v1::CLOCK_KIND_CHASE, head, now_us, chased);
   if (!up.limit || snapshot == nullptr) return start;
-  DueTime due = snapshot->calendar().Due(now_us, *up.limit);
-  start.set_rule(up.rule);
-  *start.mutable_limit() = *up.limit;
-  start.set_due_us(due.due_us);
-  start.set_provisional(due.provisional);
-  return start;
+  return RunsBy(std::move(start), up.rule, *up.limit, *snapshot, now_us);
 }
 
 void Assignment::Start(std::function<bool()> may_fire) {

@@ -13,6 +13,9 @@ namespace gridloop {
 // The clock of the step that a stage waits for, started by policy. Where the promise of an assessment watches already, none.
 void StartStepClock(const Snapshot* snapshot, v1::Stage stage, const NeedState& head, int64_t now_us, Event* event);
 
+// kFailedPrecondition/UNIT_NOT_FOUND unless the active directory has the unit today.
+Expected<void> CheckUnitToday(const Snapshot* snapshot, const std::string& unit, int64_t now_us);
+
 // Posted at the unit, the station, or any unit under that station; or at work on the need already, or rung by it.
 bool MayBeAssigned(const Snapshot& snapshot, const NeedState& head, const std::string& worker, int64_t now_us);
 

@@ -10,42 +10,22 @@ namespace {
 
 constexpr int kMostSupports = 5;
 
-void CheckWorkerName(const std::string& name, std::vector<FieldViolation>* violations) {
-  if (!name.starts_with("workers/")) {
-    violations->push_back({"worker", "must be workers/ and an id that ListWorkers gives"});
-  } else {
-    CheckId("worker", BareId(name), violations);
-  }
-}
-
-bool IsPostedAt(const Snapshot& snapshot, const v1::Worker& worker, const std::string& unit, int64_t now_us) {
-  return std::ranges::any_of(worker.posts(), [&](const v1::Post& post) { return BareId(post.unit()) == unit && snapshot.IsValid(post.validity(), now_us); });
-}
-
 }  // namespace
 
 void Assignment::AddSupport(const Caller& caller, const v1::AddSupportRequest& request, Callback<Expected<v1::AddSupportResponse>> reply) {
   std::vector<FieldViolation> violations;
-  const std::string unit = BareId(request.unit());
-  if (!request.unit().starts_with("units/")) {
-    violations.push_back({"unit", "must be units/ and an id that ListUnits gives"});
-  } else {
-    CheckId("unit", unit, &violations);
-  }
-  CheckWorkerName(request.worker(), &violations);
+  const std::string unit = CheckUnitName("unit", request.unit(), &violations);
+  const std::string worker = CheckWorkerName("worker", request.worker(), &violations);
   CheckText("reason", request.reason(), 1, 500, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_SUPPORT_ADDED);
   auto& payload = *event.mutable_support_added();
   payload.set_unit(unit);
-  payload.set_worker(BareId(request.worker()));
+  payload.set_worker(worker);
   payload.set_reason(request.reason());
   auto decide = [](const NeedState& head, const Snapshot* snapshot, int64_t now_us, Event& made) -> Expected<void> {
     auto& added = *made.mutable_support_added();
-    if (snapshot == nullptr || snapshot->UnitAt(added.unit(), now_us) == nullptr) {
-      return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such unit today; ListUnits gives them.",
-                  "机构目录中没有该单位，或当日未启用。");
-    }
+    if (auto good = CheckUnitToday(snapshot, added.unit(), now_us); !good) return good;
     if (added.unit() == head.unit()) {
       return Fail(Code::kFailedPrecondition, "SAME_UNIT", "The need is that unit's; AssignWorker names its co-workers.",
                   "该件由此单位承办，请直接指派协办社工。");
@@ -59,7 +39,7 @@ void Assignment::AddSupport(const Caller& caller, const v1::AddSupportRequest& r
     }
     auto organisations = OrganisationsOf(snapshot, now_us, {added.worker()});
     if (!organisations) return std::unexpected(organisations.error());
-    if (!IsPostedAt(*snapshot, *snapshot->WorkerAt(added.worker(), now_us), added.unit(), now_us)) {
+    if (std::ranges::count(snapshot->WorkersAt(added.unit(), now_us), snapshot->WorkerAt(added.worker(), now_us)) == 0) {
       return Fail(Code::kFailedPrecondition, "NOT_POSTED", "Worker " + added.worker() + " has no post at that unit today.", "该社工当前不在该单位任职。");
     }
     if (auto good = TakesMore(head); !good) return good;
@@ -72,11 +52,11 @@ void Assignment::AddSupport(const Caller& caller, const v1::AddSupportRequest& r
 
 void Assignment::EndSupport(const Caller& caller, const v1::EndSupportRequest& request, Callback<Expected<v1::EndSupportResponse>> reply) {
   std::vector<FieldViolation> violations;
-  CheckWorkerName(request.worker(), &violations);
+  const std::string worker = CheckWorkerName("worker", request.worker(), &violations);
   CheckText("reason", request.reason(), 0, 500, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_SUPPORT_ENDED);
-  event.mutable_support_ended()->set_worker(BareId(request.worker()));
+  event.mutable_support_ended()->set_worker(worker);
   event.mutable_support_ended()->set_reason(request.reason());
   auto decide = [actor = caller.actor](const NeedState& head, const Snapshot*, int64_t, Event& made) -> Expected<void> {
     auto& ended = *made.mutable_support_ended();

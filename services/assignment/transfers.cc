@@ -1,5 +1,6 @@
 // Another unit takes a need over (转派).
 #include "assignment/assignment.h"
+#include "assignment/steps.h"
 #include "commands/run.h"
 #include "domain/offers.h"
 
@@ -13,10 +14,7 @@ std::unexpected<Error> TransferNotOpen() {
 
 // Is the unit there to have it, today?
 Expected<void> CheckTarget(const Snapshot* snapshot, const NeedState& head, const std::string& unit, int64_t now_us) {
-  if (snapshot == nullptr || snapshot->UnitAt(unit, now_us) == nullptr) {
-    return Fail(Code::kFailedPrecondition, "UNIT_NOT_FOUND", "The active directory has no such unit today; ListUnits gives them.",
-                "机构目录中没有该单位，或当日未启用。");
-  }
+  if (auto good = CheckUnitToday(snapshot, unit, now_us); !good) return good;
   if (unit == snapshot->center()) {
     return Fail(Code::kFailedPrecondition, "UNIT_IS_CENTER", "The centre takes needs back with RecallNeed; ask it to.", "不能转派给中心，请联系中心收回。");
   }
@@ -28,12 +26,7 @@ Expected<void> CheckTarget(const Snapshot* snapshot, const NeedState& head, cons
 
 void Assignment::ProposeTransfer(const Caller& caller, const v1::ProposeTransferRequest& request, Callback<Expected<v1::ProposeTransferResponse>> reply) {
   std::vector<FieldViolation> violations;
-  const std::string unit = BareId(request.unit());
-  if (!request.unit().starts_with("units/")) {
-    violations.push_back({"unit", "must be units/ and an id that ListUnits gives"});
-  } else {
-    CheckId("unit", unit, &violations);
-  }
+  const std::string unit = CheckUnitName("unit", request.unit(), &violations);
   CheckText("reason", request.reason(), 1, 500, &violations);
   Event event;
   event.set_type(v1::EVENT_TYPE_TRANSFER_PROPOSED);

@@ -116,19 +116,16 @@ void AddDeadline(CLI::App& app, Session& session) {
 
 void AddLoops(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("loops", "open needs that are overdue, stuck or orphaned, or fall due before a time, each with its reason");
-  struct Flags {
+  struct Flags : ListFlags {
     v1::LoopProblem problem = v1::LOOP_PROBLEM_UNSPECIFIED;
-    int limit = 200, every_s = 5;
     int64_t due_before_s = 0;
-    bool watch = false, holiday = false;
+    bool holiday = false;
   };
   auto flags = std::make_shared<Flags>();
   AddEnum(verb, "--problem", flags->problem, v1::LoopProblem_descriptor(), "only this problem");
   auto* due_before = AddTime(verb, "--due-before", flags->due_before_s, "also what falls due before this");
   verb->add_flag("--holiday", flags->holiday, "also what falls due before the end of the next three or more days off")->excludes(due_before);
-  verb->add_option("--limit", flags->limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str();
-  verb->add_flag("--watch", flags->watch, "again and again, until it is stopped");
-  verb->add_option("--every", flags->every_s, "with --watch: seconds between")->check(CLI::Range(1, 3600))->capture_default_str();
+  AddListFlags(verb, *flags);
   OnRun(verb, [&session, flags] {
     auto once = [&session, flags] {
       v1::ListOpenLoopsRequest request;

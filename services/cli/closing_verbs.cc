@@ -1,6 +1,4 @@
 // How a need ends: answered at once, a closing that is requested and verified, or one that the policy lets stand without a verifier.
-#include <charconv>
-
 #include "cli/verbs.h"
 #include "gridloop/v1/assignment_service.pb.h"
 
@@ -24,17 +22,6 @@ void AddResult(CLI::App* verb, ClosingFlags& flags) {
   verb->add_option("--satisfaction", flags.satisfaction, "1 to 5")->check(CLI::Range(1, 5));
 }
 
-std::string ParseDigest(const std::string& text) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    unsigned value = 0;
-    auto [end, wrong] = std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
-    if (wrong == std::errc{} && end == text.data() + i + 2) bytes.push_back(static_cast<char>(value));
-  }
-  if (text.size() != 64 || bytes.size() != 32) throw CLI::ValidationError("--evidence", "must be 64 hexadecimal digits");
-  return bytes;
-}
-
 v1::Closing ToClosing(const ClosingFlags& flags) {
   v1::Closing closing = flags.closing;
   closing.set_reason(flags.reason);
@@ -43,7 +30,7 @@ v1::Closing ToClosing(const ClosingFlags& flags) {
   closing.set_confirmed(flags.confirmed);
   closing.set_satisfaction(flags.satisfaction);
   for (const std::string& digest : flags.evidence) {
-    closing.add_evidence_sha256(ParseDigest(digest));
+    closing.add_evidence_sha256(digest);
   }
   return closing;
 }
@@ -61,7 +48,7 @@ void AddClosing(CLI::App& app, Session& session, const std::string& name, const 
   auto* confirmed = verb->add_flag("--confirmed", closed->confirmed, "the person or guardian confirmed it");
   AddText(verb, "--unconfirmed-reason", *closed->closing.mutable_unconfirmed_reason(), "why not")->excludes(confirmed);
   verb->add_option("--follow-up-date", *closed->closing.mutable_follow_up_date(), "of the after-closing visit, YYYY-MM-DD");
-  verb->add_option("--evidence", closed->evidence, "SHA-256 of evidence kept elsewhere, 64 hexadecimal digits; may be given several times");
+  AddEvidence(verb, closed->evidence);
   OnRun(verb, [=, &session] {
     Request request;
     *request.mutable_closing() = ToClosing(*closed);

@@ -19,14 +19,8 @@ std::string Failure(v1::DeliveryFailure failure, int status) {
 
 void AddNotifications(CLI::App& app, Session& session) {
   auto* verb = app.add_subcommand("notifications", "who is told by webhooks, what waits, what failed last and when it is tried next");
-  struct Flags {
-    int limit = 200, every_s = 5;
-    bool watch = false;
-  };
-  auto flags = std::make_shared<Flags>();
-  verb->add_option("--limit", flags->limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str();
-  verb->add_flag("--watch", flags->watch, "again and again, until it is stopped");
-  verb->add_option("--every", flags->every_s, "with --watch: seconds between")->check(CLI::Range(1, 3600))->capture_default_str();
+  auto flags = std::make_shared<ListFlags>();
+  AddListFlags(verb, *flags);
   OnRun(verb, [&session, flags] {
     auto once = [&session, flags] {
       v1::ListRecipientsResponse all;

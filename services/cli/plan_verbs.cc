@@ -136,12 +136,6 @@ void Fill(const AnswerFlags& flags, Request* request) {
   }
 }
 
-std::string ParseDigest(const std::string& hex, std::string* bytes) {
-  if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return hex + " is no SHA-256 in hex, 64 characters";
-  for (size_t i = 0; i < hex.size(); i += 2) bytes->push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return {};
-}
-
 // A verb on an open obligation. Staff answer for a party; with --as-department the department answers for itself.
 template <class Staff, class StaffResponse, class Own, class OwnResponse>
 void AddAnswer(CLI::App& app, Session& session, const std::string& name, const std::string& help, const std::string& staff_method,
@@ -152,14 +146,7 @@ void AddAnswer(CLI::App& app, Session& session, const std::string& name, const s
   verb->add_option("--obligation", flags->obligation, "its id; the only one that waits for this if not given");
   if (!text_flag.empty()) AddText(verb, text_flag, flags->text, text_flag == "--reason" ? "why" : "what was done")->required();
   if (evidence) {
-    verb->add_option_function<std::vector<std::string>>(
-        "--evidence",
-        [flags](const std::vector<std::string>& digests) {
-          for (const auto& hex : digests) {
-            if (auto wrong = ParseDigest(hex, &flags->evidence.emplace_back()); !wrong.empty()) throw CLI::ValidationError("--evidence", wrong);
-          }
-        },
-        "SHA-256 of a file kept elsewhere, in hex; may be given several times");
+    AddEvidence(verb, flags->evidence);
   }
   auto* itself = verb->add_flag("--as-department", flags->as_department, "with a department's own credential");
   verb->add_option("--name", flags->name, "needs/…, to repeat what was sent before: by its number a department finds only what waits for it yet")

@@ -68,6 +68,12 @@ std::shared_ptr<CommandFlags> AddCommandFlags(CLI::App* verb) {
   return flags;
 }
 
+void AddListFlags(CLI::App* verb, ListFlags& flags) {
+  verb->add_option("--limit", flags.limit, "at most this many")->check(CLI::Range(1, 100'000))->capture_default_str();
+  verb->add_flag("--watch", flags.watch, "again and again, until it is stopped");
+  verb->add_option("--every", flags.every_s, "with --watch: seconds between")->check(CLI::Range(1, 3600))->capture_default_str();
+}
+
 CLI::Option* AddText(CLI::App* verb, const std::string& flag, std::string& value, const std::string& help) {
   return verb->add_option_function<std::string>(
       flag,
@@ -82,6 +88,21 @@ CLI::Option* AddText(CLI::App* verb, const std::string& flag, std::string& value
         }
       },
       help + "; - reads standard input, @FILE a file");
+}
+
+CLI::Option* AddEvidence(CLI::App* verb, std::vector<std::string>& digests) {
+  return verb->add_option_function<std::vector<std::string>>(
+      "--evidence",
+      [&digests](const std::vector<std::string>& given) {
+        for (const std::string& hex : given) {
+          if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+            throw CLI::ValidationError("--evidence", hex + " is no SHA-256 in hex, 64 characters");
+          }
+          std::string& bytes = digests.emplace_back();
+          for (size_t i = 0; i < hex.size(); i += 2) bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+        }
+      },
+      "SHA-256 of a file kept elsewhere, in hex; may be given several times");
 }
 
 CLI::Option* AddTime(CLI::App* verb, const std::string& flag, int64_t& seconds, const std::string& help) {

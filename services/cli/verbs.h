@@ -49,6 +49,14 @@ struct CommandFlags {
 // Adds the verb with its flags.
 std::shared_ptr<CommandFlags> AddCommandFlags(CLI::App* verb);
 
+// A list, which may be shown again and again.
+struct ListFlags {
+  int limit = 200, every_s = 5;
+  bool watch = false;
+};
+// Adds --limit, --watch and --every.
+void AddListFlags(CLI::App* verb, ListFlags& flags);
+
 // An option that takes one of an enum's words.
 template <class Enum>
 CLI::Option* AddEnum(CLI::App* verb, const std::string& flag, Enum& value, const google::protobuf::EnumDescriptor* type, const std::string& help) {
@@ -61,6 +69,8 @@ CLI::Option* AddEnum(CLI::App* verb, const std::string& flag, Enum& value, const
 
 // A text for people: "-" reads it from standard input, "@FILE" from a file, so that it stands in no list of processes.
 CLI::Option* AddText(CLI::App* verb, const std::string& flag, std::string& value, const std::string& help);
+// --evidence, which may be given several times: SHA-256 digests of files kept elsewhere, in hex; `digests` gets their bytes.
+CLI::Option* AddEvidence(CLI::App* verb, std::vector<std::string>& digests);
 // A local time (2026-03-02 09:00, taken as +08:00) or RFC 3339.
 CLI::Option* AddTime(CLI::App* verb, const std::string& flag, int64_t& seconds, const std::string& help);
 

@@ -67,6 +67,29 @@ void CheckId(std::string_view field, std::string_view id, std::vector<FieldViola
   if (!good) violations->push_back({std::string(field), "must be an id of the directory, 1 to 64 characters of a-z, 0-9 and -"});
 }
 
+namespace {
+
+std::string CheckMemberName(std::string_view field, const std::string& name, std::string_view collection, const char* wanted,
+                            std::vector<FieldViolation>* violations) {
+  std::string id = BareId(name);
+  if (name.starts_with(collection)) {
+    CheckId(field, id, violations);
+  } else {
+    violations->push_back({std::string(field), wanted});
+  }
+  return id;
+}
+
+}  // namespace
+
+std::string CheckUnitName(std::string_view field, const std::string& name, std::vector<FieldViolation>* violations) {
+  return CheckMemberName(field, name, "units/", "must be units/ and an id that ListUnits gives", violations);
+}
+
+std::string CheckWorkerName(std::string_view field, const std::string& name, std::vector<FieldViolation>* violations) {
+  return CheckMemberName(field, name, "workers/", "must be workers/ and an id that ListWorkers gives", violations);
+}
+
 std::string CheckObjectId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations) {
   if (auto bytes = ParseBase32(id)) return *bytes;
   violations->push_back({std::string(field), "must be the 26 characters that the need shows"});

@@ -70,6 +70,9 @@ void CheckRequestId(std::string_view request_id, std::vector<FieldViolation>* vi
 void CheckText(std::string_view field, std::string_view text, int min_characters, int max_characters,
                std::vector<FieldViolation>* violations);                                             // characters are code points; UTF-8 is checked
 void CheckId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations);  // of a directory's entry, bare
+// units/{unit} or workers/{worker}, as ListUnits or ListWorkers gives it, in `name`; gives the bare id.
+std::string CheckUnitName(std::string_view field, const std::string& name, std::vector<FieldViolation>* violations);
+std::string CheckWorkerName(std::string_view field, const std::string& name, std::vector<FieldViolation>* violations);
 std::string CheckObjectId(std::string_view field, std::string_view id, std::vector<FieldViolation>* violations);  // 26 characters to 16 bytes
 // Microseconds; nothing if it is not within the years 1970 to 9999.
 std::optional<int64_t> CheckTime(std::string_view field, const google::protobuf::Timestamp& time, std::vector<FieldViolation>* violations);

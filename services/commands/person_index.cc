@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <future>
 #include <utility>
 
+#include "commands/command.h"
 #include "domain/row_keys.h"
 #include "sealing/seal.h"
 
@@ -14,14 +14,6 @@ namespace {
 constexpr int kRowsAtATime = 256;
 constexpr size_t kShortestPhone = 7;
 constexpr auto kTryAgain = std::chrono::seconds(1);
-
-template <class Answer, class Ask>
-Expected<Answer> Wait(Ask ask) {
-  auto promise = std::make_shared<std::promise<Expected<Answer>>>();
-  auto answer = promise->get_future();
-  ask([promise](Expected<Answer> given) { promise->set_value(std::move(given)); });
-  return answer.get();
-}
 
 const std::string& PersonIn(const Event& event) {
   if (event.has_joined()) return event.joined().person_ref();
@@ -126,7 +118,7 @@ void PersonIndex::Run() {
 bool PersonIndex::ReadOpenNeeds() {
   std::string after;
   do {
-    auto page = Wait<RowPage>([&](auto done) { view_.Scan(rows::DuePrefix(), after, kRowsAtATime, std::nullopt, std::move(done)); });
+    auto page = ReadRows(view_, rows::DuePrefix(), after, kRowsAtATime);
     if (!page) return false;
     after = page->next_key;
     for (const Row& row : page->rows) {
@@ -137,7 +129,7 @@ bool PersonIndex::ReadOpenNeeds() {
 }
 
 bool PersonIndex::ReadNeed(const std::string& subject) {
-  auto state = Wait<std::shared_ptr<const NeedState>>([&](auto done) { view_.Get(subject, std::nullopt, std::move(done)); });
+  auto state = ReadState(view_, subject);
   if (!state) return state.error().code == Code::kNotFound;
   for (const auto& applied : (*state)->applied()) {
     auto record = ledger_.ReadAt({0, applied.offset()});
@@ -163,7 +155,7 @@ bool PersonIndex::Sweep() {
   bool whole = true;
   for (const std::string& subject : subjects) {
     if (Stopping()) return false;
-    auto state = Wait<std::shared_ptr<const NeedState>>([&](auto done) { view_.Get(subject, std::nullopt, std::move(done)); });
+    auto state = ReadState(view_, subject);
     if (!state) {
       whole = false;
       continue;

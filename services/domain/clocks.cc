@@ -44,6 +44,25 @@ bool StandsStill(const NeedState& state, v1::ClockKind kind) {
   return std::ranges::any_of(state.clocks(), [kind](const RunningClock& clock) { return clock.start().kind() == kind && clock.paused_us() != 0; });
 }
 
+v1::ClockKind StageClock(v1::Stage stage) {
+  switch (stage) {
+    case v1::STAGE_SUBMITTED:
+    case v1::STAGE_DISPATCHED:
+      return v1::CLOCK_KIND_ROUTING;
+    case v1::STAGE_HELD:
+      return v1::CLOCK_KIND_CENTER;
+    case v1::STAGE_ACCEPTED:
+    case v1::STAGE_ASSIGNED:
+      return v1::CLOCK_KIND_ASSIGNMENT;
+    case v1::STAGE_ASSESSED:
+      return v1::CLOCK_KIND_GRADING;
+    case v1::STAGE_GRADED:
+      return v1::CLOCK_KIND_PLANNING;
+    default:
+      return v1::CLOCK_KIND_SERVICE;
+  }
+}
+
 bool IsStepClock(v1::ClockKind kind) {
   return kind == v1::CLOCK_KIND_ASSIGNMENT || kind == v1::CLOCK_KIND_ASSESSMENT || kind == v1::CLOCK_KIND_GRADING || kind == v1::CLOCK_KIND_PLANNING ||
          kind == v1::CLOCK_KIND_SERVICE;
@@ -140,7 +159,7 @@ bool StartsRightClocks(const NeedState& state, const Event& event) {
       if (!event.hold_decided().approved()) return event.clocks().empty();
       return kinds == std::set{v1::CLOCK_KIND_HOLD} && event.clocks(0).due_us() == state.hold().due_us();
     case v1::EVENT_TYPE_UNMERGED:
-      return kinds == std::set{ReturnClock(state.stage_before_merge())};
+      return kinds == std::set{StageClock(state.stage_before_merge())};
     case v1::EVENT_TYPE_ABSORBING:
     case v1::EVENT_TYPE_MERGE_REFUSED:
     case v1::EVENT_TYPE_MERGE_CONFIRMED:

@@ -14,6 +14,9 @@ const store::v1::RunningClock* FindClock(const NeedState& state, v1::ClockKind k
 // Does a clock of this kind stand still?
 bool StandsStill(const NeedState& state, v1::ClockKind kind);
 
+// The clock of the step that an open stage waits for.
+v1::ClockKind StageClock(v1::Stage stage);
+
 // Assignment, assessment, grading, planning, service: what a unit owes.
 bool IsStepClock(v1::ClockKind kind);
 

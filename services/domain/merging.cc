@@ -113,6 +113,22 @@ void Return(NeedState& state, const Event& event) {
   state.set_held_event_id(event.event_id());
 }
 
+// The stage at which a need returns if it is merged at this one: what waits for an answer is asked anew.
+v1::Stage StageAfterUnmerge(const NeedState& state) {
+  switch (state.stage()) {
+    case v1::STAGE_OFFERED:
+      return v1::STAGE_DISPATCHED;
+    case v1::STAGE_EVALUATED:
+      return state.stage_before_closing();
+    case v1::STAGE_ON_HOLD:
+      return state.stage_before_hold();
+    case v1::STAGE_REFERRING:
+      return v1::STAGE_HELD;
+    default:
+      return state.stage();
+  }
+}
+
 }  // namespace
 
 const store::v1::MergeDecision* MergeDecisionOn(const NeedState& state, const std::string& event_id) {
@@ -213,40 +229,6 @@ v1::Judgement Raise(const NeedState& head, v1::Urgency urgency, bool restricted,
     if (!Has(judgement.dangers(), danger)) judgement.add_dangers(danger);
   }
   return judgement;
-}
-
-v1::Stage StageAfterUnmerge(const NeedState& state) {
-  switch (state.stage()) {
-    case v1::STAGE_OFFERED:
-      return v1::STAGE_DISPATCHED;
-    case v1::STAGE_EVALUATED:
-      return state.stage_before_closing();
-    case v1::STAGE_ON_HOLD:
-      return state.stage_before_hold();
-    case v1::STAGE_REFERRING:
-      return v1::STAGE_HELD;
-    default:
-      return state.stage();
-  }
-}
-
-v1::ClockKind ReturnClock(v1::Stage stage) {
-  switch (stage) {
-    case v1::STAGE_SUBMITTED:
-    case v1::STAGE_DISPATCHED:
-      return v1::CLOCK_KIND_ROUTING;
-    case v1::STAGE_HELD:
-      return v1::CLOCK_KIND_CENTER;
-    case v1::STAGE_ACCEPTED:
-    case v1::STAGE_ASSIGNED:
-      return v1::CLOCK_KIND_ASSIGNMENT;
-    case v1::STAGE_ASSESSED:
-      return v1::CLOCK_KIND_GRADING;
-    case v1::STAGE_GRADED:
-      return v1::CLOCK_KIND_PLANNING;
-    default:
-      return v1::CLOCK_KIND_SERVICE;
-  }
 }
 
 bool EndsNeed(const Event& event) {

@@ -32,7 +32,7 @@ enum class MergeMove {
 };
 MergeMove NextMergeMove(const NeedState& survivor, const NeedState& other);
 
-// merged, merge_refused or unmerged for the head of the other one. An unmerged one lacks its clock (ReturnClock) and a crisis its alerts, a
+// merged, merge_refused or unmerged for the head of the other one. An unmerged one lacks its clock (StageClock in clocks.h) and a crisis its alerts, a
 // merged one its unmerge_until_us: the writer knows the policy.
 Event DecideMerge(const NeedState& survivor, const NeedState& other_head);
 // merge_confirmed, merge_cancelled or released for the head of the survivor, by what the other one's log says. A confirmed one lacks what policy
@@ -42,11 +42,6 @@ Event SettleMerge(const NeedState& survivor_head, const NeedState& other);
 // What the need is after a report, or another need, of this urgency, protection and dangers: never less than it was. Without alerts.
 v1::Judgement Raise(const NeedState& head, v1::Urgency urgency, bool restricted, bool withdrawal_barred,
                     const google::protobuf::RepeatedPtrField<std::string>& dangers);
-
-// The stage at which a need returns if it is merged at this one: what waits for an answer is asked anew.
-v1::Stage StageAfterUnmerge(const NeedState& state);
-// The clock that a need which returns at this stage starts.
-v1::ClockKind ReturnClock(v1::Stage stage);
 
 // Would the event, if applied, end the need? By what it says.
 bool EndsNeed(const Event& event);

@@ -62,7 +62,7 @@ struct Needs {
         if (MergeDecisionOn(head, read.merging().event_id()) != nullptr || NextMergeMove(read, head) != MergeMove::kDecide) return false;
         Event event = DecideMerge(read, head);
         if (event.has_merged()) event.mutable_merged()->set_unmerge_until_us(kHoldEndUs);
-        if (event.has_unmerged()) StartClock(&event, ReturnClock(head.stage_before_merge()), kHoldEndUs);
+        if (event.has_unmerged()) StartClock(&event, StageClock(head.stage_before_merge()), kHoldEndUs);
         EXPECT_EQ(Append(other, event), Void::kNone) << v1::EventType_Name(event.type());
         return true;
       }

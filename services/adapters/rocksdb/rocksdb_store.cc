@@ -113,6 +113,20 @@ Expected<void> MakeDirectory(const std::filesystem::path& directory) {
   return {};
 }
 
+// Of keys with their new values; without one a key is deleted.
+template <class Changes>
+rocksdb::WriteBatch BatchOf(const Changes& changes) {
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, value] : changes) {
+    if (value) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  return batch;
+}
+
 }  // namespace
 
 std::string DiskRoom::Shortage() const {
@@ -322,14 +336,7 @@ Expected<std::shared_ptr<Vault>> Vault::Open(const std::filesystem::path& direct
 
 Expected<void> Vault::Write(const std::vector<std::pair<std::string, std::optional<std::string>>>& changes) {
   if (auto shortage = room_.Shortage(); !shortage.empty()) return DiskFull(shortage);
-  rocksdb::WriteBatch batch;
-  for (const auto& [key, value] : changes) {
-    if (value) {
-      batch.Put(key, *value);
-    } else {
-      batch.Delete(key);
-    }
-  }
+  rocksdb::WriteBatch batch = BatchOf(changes);
   rocksdb::WriteOptions synced;
   synced.sync = true;
   if (auto status = database_->Write(synced, &batch); !status.ok()) return TakesNoMore("write keys or directories", status);
@@ -422,14 +429,7 @@ Expected<std::unique_ptr<RocksdbNotices>> RocksdbNotices::Open(const std::filesy
 
 Expected<void> RocksdbNotices::Write(const std::vector<NoticeChange>& changes) {
   if (auto shortage = room_.Shortage(); !shortage.empty()) return DiskFull(shortage);
-  rocksdb::WriteBatch batch;
-  for (const auto& [key, value] : changes) {
-    if (value) {
-      batch.Put(key, *value);
-    } else {
-      batch.Delete(key);
-    }
-  }
+  rocksdb::WriteBatch batch = BatchOf(changes);
   if (auto status = database_->Write(rocksdb::WriteOptions(), &batch); !status.ok()) return TakesNoMore("write notices", status);
   return {};
 }
